@@ -1,0 +1,32 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * Bundles exports of `src/` as the agent's own build does, for Node versions that cannot run TypeScript.
+ * @param {string} name file name in `.cache/bench-micro`
+ * @param {Record<string, string[]>} exports by source file, relative to the repository
+ * @returns {Promise<string>} path of a CommonJS file
+ */
+export async function bundleSubject(name, exports) {
+  const folder = join(repositoryRoot, '.cache', 'bench-micro')
+  await mkdir(folder, { recursive: true })
+  const outfile = join(folder, `${name}.cjs`)
+  const contents = Object.entries(exports)
+    .map(([file, names]) => `export { ${names.join(', ')} } from './${file}'`)
+    .join('\n')
+  await build({
+    stdin: { contents, resolveDir: repositoryRoot, loader: 'ts' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    packages: 'external',
+    logLevel: 'warning',
+  })
+  return outfile
+}

@@ -1,0 +1,3 @@
+import type { ScriptedServer, Timing } from './scripted-server.js'
+
+export function startOpenAIServer(options?: Timing & { port?: number }): Promise<ScriptedServer>

@@ -1,0 +1,192 @@
+import os from 'node:os'
+import path from 'node:path'
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
+import satisfies from 'semver/functions/satisfies.js'
+import { installModuleHooks } from '../loaders/module-hooks.ts'
+import { installToolHooks } from '../loaders/tool-hooks.ts'
+import { readConfig } from '../src/config.ts'
+import type { Config } from '../src/config.ts'
+import { nowNs, wallMs } from '../src/core/clock.ts'
+import { Engine } from '../src/core/engine.ts'
+import { installExit, installWorkerExit } from '../src/core/exit.ts'
+import type { EndMark } from '../src/core/exit.ts'
+import { guard, setFaultSink } from '../src/core/guard.ts'
+import { createHandApi } from '../src/core/hand.ts'
+import { randomHex64, seedIds } from '../src/core/ids.ts'
+import type { Integration } from '../src/core/integration.ts'
+import { Header, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
+import { Recorder } from '../src/core/recorder.ts'
+import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
+import { newSessionName, serviceName } from '../src/core/session-name.ts'
+import { createTools } from '../src/core/tool-wrap.ts'
+import type { Runtime } from '../src/core/wrap.ts'
+import { startWriter } from '../src/core/writer-client.ts'
+import type { WriterClient } from '../src/core/writer-client.ts'
+import { registry } from '../src/integrations/registry.ts'
+import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
+import { childProcessLoaded, installHandoff, takeHandoff } from './handoff.ts'
+import { isMainThread, threadId } from './threads.ts'
+
+declare const __AGENT_VERSION__: string
+
+/** What all threads of a process share. */
+interface Shared {
+  control: SharedArrayBuffer
+  process: ProcessInfo
+}
+
+/** The process as the writer and a spill file describe it. */
+export interface ProcessInfo {
+  instance: string
+  parentInstance: string | null
+  session: string
+  /** Absolute folder of the session. */
+  sessionDir: string
+  service: string
+  pid: number
+  ppid: number
+  argv: string[]
+  execArgv: string[]
+  cwd: string
+  node: string
+  platform: string
+  arch: string
+  host: string
+  agent: string
+  startedAt: string
+  startNs: number
+}
+
+const SHARED_KEY = 'perf.agent'
+const RING_CHANNEL = 'perf.agent.rings'
+
+/** Starts recording in this thread. May throw; the caller lets the app run without it. */
+export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: string): void {
+  const cwd = process.cwd()
+  const config = readConfig(process.env, cwd)
+  const inherited = isMainThread ? undefined : (getEnvironmentData(SHARED_KEY) as Shared | undefined)
+  if (!config.enabled) {
+    install(key, { version: __AGENT_VERSION__ })
+    return
+  }
+  seedIds()
+  const ring = new Ring(isMainThread ? MAIN_RING : WORKER_RING, threadId)
+  const recorder = new Recorder(ring, {
+    payloadChars: config.capture === 'full' ? 1 << 20 : 1 << 16,
+    captureFlag: config.capture === 'off' ? 0 : config.capture === 'full' ? SpanFlag.captureFull : SpanFlag.capturePreview,
+    sampleRate: config.sample,
+  })
+  const shared = inherited ?? { control: new SharedArrayBuffer(64), process: describeProcess(config, cwd) }
+  const spill = (end: EndMark): void => {
+    const { spillRing } = ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')
+    spillRing({ memory: ring.memory, process: shared.process, end, redact: config.redact, capture: config.capture, dir: config.dir })
+  }
+  const writer = isMainThread ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs')) : undefined
+  if (isMainThread) {
+    guard('handoff', () => setEnvironmentData(SHARED_KEY, shared as unknown as string))
+    installExit({ ring, writer, spill })
+  } else {
+    offerRing(ring, shared)
+    installWorkerExit(ring, spill)
+  }
+  setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })
+  const runtime: Runtime = {
+    recorder,
+    recording: true,
+    fault: process.env['PERF_TEST_FAULT'] ?? '',
+    parseTraceparent: (header) => parseTraceparent(header),
+    allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
+  }
+  const engine = new Engine({
+    registry,
+    runtime,
+    loadIntegration: (name) => (ownRequire(`./integrations/${name}.cjs`) as { default: Integration }).default,
+    satisfies: (version, range) => satisfies(version, range, { includePrerelease: true }),
+    isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
+  })
+  for (const entry of registry) if (entry.always === true) engine.subscribeAlways(entry.name)
+  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime), tools: createTools(runtime) })
+  for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
+  if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
+  installHandoff(shared.process, bootFile)
+  installModuleHooks({ engine, registry, ownRequire, bootFile, onBuiltin: (name) => name === 'child_process' && childProcessLoaded() })
+}
+
+function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string): WriterClient | undefined {
+  const settings = {
+    memory: ring.memory,
+    process: shared.process,
+    dir: config.dir,
+    capture: config.capture,
+    redact: config.redact,
+    maxBytes: config.maxBytes,
+    log: config.log,
+    given: config.given,
+    ringChannel: RING_CHANNEL,
+    joined: config.session !== '',
+  }
+  const writer = guard('writer', () => startWriter(file, shared.control, settings))
+  if (writer === undefined) Atomics.store(new Int32Array(shared.control), WriterWord.state, WriterState.dead)
+  return writer
+}
+
+/** Hands a worker thread's ring to the process's writer; repeated until it is adopted, since a starting writer hears nothing. */
+function offerRing(ring: Ring, shared: Shared): void {
+  const control = new Int32Array(shared.control)
+  let tries = 0
+  const offer = (): void => {
+    if (Atomics.load(ring.header, Header.adopted) === 1 || tries++ > 200) return
+    if (Atomics.load(control, WriterWord.state) === WriterState.ready) {
+      const channel = new BroadcastChannel(RING_CHANNEL)
+      channel.postMessage({ type: 'ring', memory: ring.memory })
+      channel.close()
+    }
+    setTimeout(offer, 25).unref()
+  }
+  offer()
+}
+
+function describeProcess(config: Config, cwd: string): ProcessInfo {
+  const handoff = takeHandoff()
+  const service = serviceName(config.service, process.argv[1], cwd)
+  const given = config.session || handoff?.session || ''
+  const session = given === '' ? newSessionName(service, wallMs()) : path.basename(given)
+  const sessionDir = path.isAbsolute(given) ? given : path.join(config.dir, 'sessions', session)
+  return {
+    instance: randomHex64(),
+    parentInstance: handoff?.instance ?? null,
+    session,
+    sessionDir,
+    service,
+    pid: process.pid,
+    ppid: process.ppid,
+    argv: process.argv,
+    execArgv: process.execArgv,
+    cwd,
+    node: process.version,
+    platform: process.platform,
+    arch: process.arch,
+    host: os.hostname(),
+    agent: __AGENT_VERSION__,
+    startedAt: new Date(wallMs()).toISOString(),
+    startNs: nowNs(),
+  }
+}
+
+let faultsSaid = 0
+
+function noteFaultFact(recorder: Recorder, where: string, error: unknown, config: Config): void {
+  recorder.ring.count('faults')
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  if (faultsSaid++ < 20)
+    recorder.fact('fault', {
+      where,
+      message: message.slice(0, 500),
+      stack: error instanceof Error ? error.stack?.slice(0, 1500) : undefined,
+    })
+  if (config.log === 'debug') process._rawDebug(`[perf-agent] ${where}: ${message}`)
+}
+
+function install(key: symbol, value: object): void {
+  Object.defineProperty(globalThis, key, { value, enumerable: false, configurable: false, writable: false })
+}

@@ -1,0 +1,78 @@
+// Builds dist/: one CommonJS bundle that runs inside the app, one file per integration (loaded only when its
+// library is), the writer thread, the ESM entry points and the CLI. `--types` also emits declarations.
+import { build } from 'esbuild'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync, readFileSync, chmodSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { emitTypes } from './emit-types.mjs'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+process.chdir(root)
+// Built aside and swapped in whole: whoever runs dist meanwhile never sees half of it.
+const target = process.argv.includes('--out') ? process.argv[process.argv.indexOf('--out') + 1] : 'dist'
+const dist = `${target}.${process.pid}.tmp`
+
+spawnSync(process.execPath, ['scripts/generate-registry.mjs'], { stdio: 'inherit' })
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  sourcemap: false,
+  legalComments: 'none',
+  logLevel: 'warning',
+  define: { __AGENT_VERSION__: JSON.stringify(version) },
+}
+const cjs = { ...common, format: 'cjs', packages: 'external', outExtension: { '.js': '.cjs' } }
+const esm = { ...common, format: 'esm', packages: 'external' }
+const existing = (files) => files.filter((file) => existsSync(file))
+
+const integrations = readdirSync('src/integrations').filter((file) => file.endsWith('.ts') && file !== 'registry.ts')
+try {
+  await Promise.all([
+    // require-in-the-middle is bundled so that the preload resolves and reads one file.
+    build({
+      ...cjs,
+      packages: undefined,
+      external: ['import-in-the-middle', 'import-in-the-middle/*', './integrations/*', './tool-transform.cjs'],
+      entryPoints: existing(['register/boot.ts']),
+      outdir: dist,
+    }),
+    build({
+      ...cjs,
+      entryPoints: existing(['src/writer/writer.ts', 'src/writer/spill.ts', 'loaders/tool-transform.ts']),
+      outdir: dist,
+      entryNames: '[name]',
+    }),
+    build({ ...cjs, entryPoints: existing(['src/api.ts']), outdir: dist }),
+    build({ ...esm, entryPoints: existing(['src/api.ts']), outdir: dist }),
+    build({ ...esm, entryPoints: existing(['loaders/async-hooks.ts']), outdir: dist, outExtension: { '.js': '.mjs' } }),
+    build({
+      ...cjs,
+      packages: undefined,
+      entryPoints: integrations.map((file) => `src/integrations/${file}`),
+      outdir: `${dist}/integrations`,
+    }),
+    build({
+      ...esm,
+      splitting: true,
+      entryPoints: existing(['src/cli/cli.ts', 'src/store/store.ts']),
+      outdir: dist,
+      entryNames: '[name]',
+      chunkNames: 'chunks/[name]-[hash]',
+    }),
+  ])
+} catch {
+  rmSync(dist, { recursive: true, force: true })
+  process.exit(1)
+}
+writeFileSync(path.join(dist, 'register.js'), "import './boot.cjs'\n")
+writeFileSync(path.join(dist, 'register.cjs'), "require('./boot.cjs')\n")
+if (existsSync(path.join(dist, 'cli.js'))) chmodSync(path.join(dist, 'cli.js'), 0o755)
+
+if (process.argv.includes('--types') && !emitTypes(dist)) process.exitCode = 1
+const old = `${target}.${process.pid}.old`
+if (existsSync(target)) renameSync(target, old)
+renameSync(dist, target)
+rmSync(old, { recursive: true, force: true })

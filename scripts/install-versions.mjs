@@ -1,0 +1,115 @@
+// The versions the tests run against, and their installation: `.cache/versions/<lib>@<version>/node_modules/<lib>`.
+//   node scripts/install-versions.mjs              everything that works on this Node
+//   node scripts/install-versions.mjs pg ioredis   these libraries
+//   node scripts/install-versions.mjs pg@8.0.3     this version
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Lowest supported version and the newest of each major. `node` is the lowest Node major a version runs on, `until` the
+ * highest; `with` are packages that are installed beside it (peers, or dependencies held back to their time).
+ */
+export const MATRIX = [
+  { lib: 'pg', version: '8.0.3', with: ['pg-pool@3.1.0', 'pg-cursor@2.3.0', 'pg-query-stream@3.1.0'] },
+  { lib: 'pg', version: '8.11.6', with: ['pg-pool@3.6.2', 'pg-cursor@2.10.6', 'pg-query-stream@4.5.5'] },
+  { lib: 'pg', version: '8.23.1', with: ['pg-pool@3.14.0', 'pg-cursor@2.22.0', 'pg-query-stream@4.17.0'] },
+  { lib: 'ioredis', version: '5.0.0' },
+  { lib: 'ioredis', version: '5.10.1' },
+  { lib: 'ioredis', version: '5.11.1' },
+  { lib: 'ioredis', version: '6.0.0' },
+  { lib: 'openai', version: '4.20.0' },
+  { lib: 'openai', version: '4.104.0' },
+  { lib: 'openai', version: '5.23.2' },
+  { lib: 'openai', version: '6.49.0' },
+  { lib: 'openai', version: '7.55.0', node: 22 },
+  { lib: '@anthropic-ai/sdk', version: '0.30.1' },
+  { lib: '@anthropic-ai/sdk', version: '0.137.0' },
+  { lib: '@anthropic-ai/sdk', version: '1.11.0' },
+  { lib: 'express', version: '4.17.3' },
+  { lib: 'express', version: '4.22.3' },
+  { lib: 'express', version: '5.0.0' },
+  { lib: 'express', version: '5.3.0' },
+  { lib: 'fastify', version: '4.0.0' },
+  { lib: 'fastify', version: '4.29.1' },
+  { lib: 'fastify', version: '5.0.0' },
+  { lib: 'fastify', version: '5.12.8' },
+  { lib: 'undici', version: '6.0.0' },
+  { lib: 'undici', version: '6.29.1' },
+  { lib: 'undici', version: '7.30.2' },
+  { lib: 'undici', version: '8.12.4', node: 22 },
+]
+
+const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
+
+/** Versions of `lib` that run on Node `major`, lowest first. */
+export function versionsFor(lib, major) {
+  return MATRIX.filter((entry) => entry.lib === lib && major >= (entry.node ?? 20) && major <= (entry.until ?? 99)).map(
+    (entry) => entry.version,
+  )
+}
+
+/** Folder of `node_modules` that holds `spec` (`pg@8.0.3`); installs it when it is not there. Throws with npm's output when that fails. */
+export function installedModules(spec) {
+  const folder = path.join(cacheFolder, spec)
+  const modules = path.join(folder, 'node_modules')
+  const finished = path.join(folder, 'installed')
+  if (existsSync(finished)) return modules
+  mkdirSync(folder, { recursive: true })
+  withLock(path.join(folder, 'lock'), () => {
+    if (existsSync(finished)) return
+    const entry = MATRIX.find(({ lib, version }) => `${lib}@${version}` === spec)
+    writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n')
+    const flags = [
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+      '--prefer-offline',
+      '--legacy-peer-deps',
+      '--loglevel=error',
+    ]
+    const npm = spawnSync('npm', ['install', ...flags, spec, ...(entry?.with ?? [])], {
+      cwd: folder,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    })
+    if (npm.status !== 0) throw new Error(`npm install ${spec} failed:\n${npm.stderr ?? npm.error}`)
+    writeFileSync(finished, '')
+  })
+  return modules
+}
+
+function withLock(lock, run) {
+  const deadline = Date.now() + 180_000
+  for (;;) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+      if (age > 180_000) rmSync(lock, { recursive: true, force: true })
+      if (Date.now() > deadline) throw new Error(`${lock} is held by another installation`)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    }
+  }
+  try {
+    run()
+  } finally {
+    rmSync(lock, { recursive: true, force: true })
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const wanted = process.argv.slice(2)
+  const major = Number(process.versions.node.split('.')[0])
+  for (const { lib, version } of MATRIX) {
+    const spec = `${lib}@${version}`
+    const asked = wanted.length === 0 ? versionsFor(lib, major).includes(version) : wanted.includes(lib) || wanted.includes(spec)
+    if (!asked) continue
+    installedModules(spec)
+    console.log(spec)
+  }
+}

@@ -1,0 +1,221 @@
+import type { SessionReader } from '../store/query.ts'
+import { sessionState, type ProcessState } from '../store/liveness.ts'
+import { damagedEnvironments } from '../store/session.ts'
+import { traceRows, type WaterfallRow } from './trace-tree.ts'
+
+/** Totals of one group of spans; times in milliseconds, counts weighted by sampling. */
+export interface Timing {
+  count: number
+  total_ms: number
+  /** Time not covered by children. */
+  self_ms: number
+  p50_ms: number
+  p95_ms: number
+  p99_ms: number
+  errors: number
+}
+
+export interface ReportData {
+  session: {
+    name: string
+    service: string | null
+    state: string
+    command: string[]
+    started_at: string | null
+    duration_ms: number
+    node: string | null
+    agent: string | null
+    git_commit: string | null
+    problem: string | null
+  }
+  totals: {
+    spans: number
+    traces: number
+    errors: number
+    open: number
+    processes: number
+    cost_usd: number | null
+    input_tokens: number
+    output_tokens: number
+  }
+  processes: {
+    process: number
+    pid: number
+    state: ProcessState
+    service: string | null
+    command: string[]
+    exit_code: number | null
+    spans: number
+  }[]
+  layers: (Timing & { layer: string })[]
+  names: (Timing & { layer: string; name: string })[]
+  endpoints: (Omit<Timing, 'self_ms'> & { route: string })[]
+  ai: {
+    provider: string | null
+    model: string | null
+    calls: number
+    input_tokens: number
+    output_tokens: number
+    cost_usd: number | null
+    p50_ms: number
+    p95_ms: number
+    first_token_p50_ms: number | null
+    errors: number
+  }[]
+  queries: {
+    system: string | null
+    statement: string
+    count: number
+    total_ms: number
+    p50_ms: number
+    p95_ms: number
+    max_ms: number
+    pool_wait_ms: number | null
+    errors: number
+  }[]
+  errors: {
+    error_type: string | null
+    layer: string
+    name: string
+    message: string | null
+    count: number
+    first: string
+    last: string
+    trace_id: string
+  }[]
+  /** Began and did not end: still running, or cut off by the end of the process. */
+  open: { name: string; layer: string; count: number; since: string; state: ProcessState }[]
+  traces: {
+    trace_id: string
+    name: string
+    start_time: string
+    duration_ms: number
+    status: string
+    spans: number
+    hidden: number
+    waterfall: WaterfallRow[]
+  }[]
+  /** What the recording does not hold. */
+  gaps: {
+    counters: Record<string, number>
+    problems: { source: string; problem: string }[]
+    packages: { name: string; version: string | null; integration: string | null; status: string; reason: string | null }[]
+    faults: { place: string | null; message: string | null; count: number }[]
+    damaged: string[]
+  }
+}
+
+/** Counters that say something is missing; the others (spans written) are not gaps. */
+const GAP_COUNTERS = `name NOT IN ('spans_written') AND value > 0`
+
+const PERCENTILES = `quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms`
+const ERRORS = `round(coalesce(sum(weight) FILTER (status = 'error'), 0))::BIGINT AS errors`
+const COUNT = `round(sum(weight))::BIGINT AS count`
+const TIMING = `${COUNT}, sum(duration_ms * weight) AS total_ms, sum(self_ms * weight) AS self_ms, ${PERCENTILES}, ${ERRORS}`
+
+/** Everything `perf-agent report` shows; also its `--json`. */
+export async function buildReport(reader: SessionReader, options: { limit?: number } = {}): Promise<ReportData> {
+  const limit = options.limit ?? 10
+  const { rows } = reader
+  const processes = await rows<
+    ReportData['processes'][number]
+  >(`SELECT p.process, pid, state, service, command, exit_code, coalesce(n, 0)::BIGINT AS spans FROM processes p
+    LEFT JOIN (SELECT process, count(*) AS n FROM spans GROUP BY process) USING (process) ORDER BY spans DESC, process`)
+  const timings = await rows<
+    Timing & { layer: string; name: string | null }
+  >(`SELECT layer, name, ${TIMING} FROM spans LEFT JOIN self_times USING (span_key)
+    GROUP BY GROUPING SETS ((layer), (layer, name)) ORDER BY self_ms DESC NULLS LAST, total_ms DESC, layer, name`)
+  const missing = await gaps(reader)
+  return {
+    session: await sessionFacts(reader, processes, missing.problems.length > 0),
+    totals: await totals(reader),
+    processes,
+    layers: timings.flatMap(({ name, ...layer }) => (name === null ? [layer] : [])),
+    names: timings.flatMap(({ name, ...timing }) => (name === null ? [] : [{ ...timing, name }])).slice(0, limit),
+    endpoints:
+      await rows(`SELECT concat_ws(' ', method, coalesce(route, '(no route)')) AS route, ${TIMING.replace(/sum\(self_ms[^,]*, /, '')} FROM requests
+      WHERE direction = 'in' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
+    ai: await rows(`SELECT provider, model, round(sum(weight))::BIGINT AS calls, coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
+      sum(cost_usd * weight) AS cost_usd, quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms,
+      quantile_cont(first_token_ms, 0.5) AS first_token_p50_ms, ${ERRORS} FROM ai_calls WHERE status <> 'open' GROUP BY provider, model ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT ${limit}`),
+    queries:
+      await rows(`SELECT system, coalesce(statement, summary, name) AS statement, ${COUNT}, sum(duration_ms * weight) AS total_ms, quantile_cont(duration_ms, 0.5) AS p50_ms,
+      quantile_cont(duration_ms, 0.95) AS p95_ms, max(duration_ms) AS max_ms, quantile_cont(pool_wait_ms, 0.95) AS pool_wait_ms, ${ERRORS}
+      FROM queries WHERE status <> 'open' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
+    errors:
+      await rows(`SELECT error_type, layer, name, min(message) AS message, round(sum(weight))::BIGINT AS count, min(start_time) AS first, max(start_time) AS last,
+      arg_max(trace_id, start_time) AS trace_id FROM errors GROUP BY error_type, layer, name ORDER BY count DESC, name LIMIT ${limit}`),
+    open: await rows(`SELECT s.name, layer, count(*) AS count, min(start_time) AS since, any_value(p.state) AS state FROM spans s JOIN processes p USING (process)
+      WHERE status = 'open' GROUP BY s.name, layer ORDER BY since LIMIT ${limit}`),
+    traces: await slowestTraces(reader, Math.min(3, limit)),
+    gaps: missing,
+  }
+}
+
+async function sessionFacts(
+  reader: SessionReader,
+  processes: ReportData['processes'],
+  isUnreadable: boolean,
+): Promise<ReportData['session']> {
+  const { session } = reader
+  const state = sessionState(processes.map((process) => process.state))
+  const [times] = await reader.rows<{ first: string | null; ms: number | null }>(
+    `SELECT min(start_time) AS first, (max(start_ns + coalesce(duration_ms * 1e6, 0)) - min(start_ns)) / 1e6 AS ms FROM spans`,
+  )
+  return {
+    name: session.name,
+    service: session.json.service ?? null,
+    state: state === 'empty' && isUnreadable ? 'unreadable' : state,
+    command: session.json.command ?? [],
+    started_at: session.startedAt?.toISOString() ?? times?.first ?? null,
+    duration_ms: times?.ms ?? 0,
+    node: session.json.node ?? null,
+    agent: session.json.agent ?? null,
+    git_commit: session.json.gitCommit ?? null,
+    problem: session.problem ?? null,
+  }
+}
+
+async function totals(reader: SessionReader): Promise<ReportData['totals']> {
+  const [spans] = await reader.rows<{ spans: number; errors: number; open: number; traces: number; processes: number }>(
+    `SELECT count(*) AS spans, count(*) FILTER (status = 'error') AS errors, count(*) FILTER (status = 'open') AS open, count(DISTINCT trace_key) AS traces,
+       (SELECT count(*) FROM processes) AS processes FROM spans`,
+  )
+  const [ai] = await reader.rows<{ cost_usd: number | null; input_tokens: number; output_tokens: number }>(
+    `SELECT sum(cost_usd * weight) AS cost_usd, coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens FROM ai_calls`,
+  )
+  const none = { spans: 0, errors: 0, open: 0, traces: 0, processes: 0, cost_usd: null, input_tokens: 0, output_tokens: 0 }
+  return { ...none, ...spans, ...ai }
+}
+
+async function slowestTraces(reader: SessionReader, limit: number): Promise<ReportData['traces']> {
+  const slowest = await reader.rows<Omit<ReportData['traces'][number], 'waterfall' | 'hidden'>>(
+    `SELECT trace_id, name, start_time, duration_ms, status, spans FROM traces ORDER BY duration_ms DESC LIMIT ${limit}`,
+  )
+  const traces: ReportData['traces'] = []
+  for (const trace of slowest) {
+    const waterfall = (await traceRows(reader, trace.trace_id, { collapse: true })).slice(0, MAX_WATERFALL_ROWS)
+    const shown = waterfall.reduce((sum, row) => sum + row.count, 0)
+    traces.push({ ...trace, hidden: trace.spans - shown, waterfall })
+  }
+  return traces
+}
+
+const MAX_WATERFALL_ROWS = 16
+
+async function gaps(reader: SessionReader): Promise<ReportData['gaps']> {
+  const counters = await reader.rows<{ name: string; value: number }>(
+    `SELECT name, sum(value)::BIGINT AS value FROM counters WHERE ${GAP_COUNTERS} GROUP BY name ORDER BY name`,
+  )
+  return {
+    counters: Object.fromEntries(counters.map(({ name, value }) => [name, value])),
+    problems: await reader.rows(`SELECT source, problem FROM store.sources WHERE problem IS NOT NULL ORDER BY source`),
+    packages: await reader.rows(
+      `SELECT name, version, min(integration) AS integration, status, min(reason) AS reason FROM packages WHERE status <> 'wrapped' GROUP BY name, version, status ORDER BY name`,
+    ),
+    faults: await reader.rows(
+      `SELECT place, message, sum(count)::BIGINT AS count FROM faults GROUP BY place, message ORDER BY count DESC LIMIT 10`,
+    ),
+    damaged: damagedEnvironments(reader.session),
+  }
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander'
+import { PerfError } from '../errors.ts'
+import { agentVersion } from './version.ts'
+
+/** Options every command has. */
+export interface CommonOptions {
+  json?: boolean
+  dir?: string
+  session?: string
+}
+
+/** What a command gives back: its exit code, 0 when nothing. */
+export type CommandResult = Promise<number | void>
+
+const program = new Command('perf-agent')
+  .description('Reads what the agent recorded: node --import @perf/agent app.js')
+  .version(agentVersion(), '-V, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .enablePositionalOptions()
+  .showSuggestionAfterError()
+  .exitOverride()
+  .configureOutput({ writeErr: () => {} })
+
+/** A command with the common options whose code is loaded when it runs. */
+function command(spec: string, description: string, sessionHelp = 'name, start of a name, folder, or `last`'): Command {
+  return program
+    .command(spec)
+    .description(description)
+    .option('--json', 'print JSON')
+    .option('--dir <folder>', 'folder of the sessions (default: PERF_DIR or .perf)')
+    .option('--session <session>', `which session: ${sessionHelp}`)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+}
+
+type Runner = (argument: unknown, options: CommonOptions) => CommandResult
+
+/** Runs a command: `load` gives its function. */
+function action(target: Command, load: () => Promise<unknown>): void {
+  target.action(async (...given: unknown[]) => {
+    const self = given.at(-1) as Command
+    const options = self.opts<CommonOptions>()
+    const run = (await load()) as Runner
+    process.exitCode = (await run(self.processedArgs[0], options)) ?? 0
+  })
+}
+
+action(
+  command('run', 'run a program under the agent, child processes included', 'folder or name for the new session')
+    .argument('<command...>', 'the program and its arguments; a .js or .ts file runs with node')
+    .option('--service <name>', 'name of the service')
+    .option('--tools <globs>', 'functions to record as tools, e.g. "src/tools/**#*"')
+    .addOption(new Option('--capture <mode>', 'keep contents').choices(['off', 'preview', 'full']))
+    .option('--cpu [interval]', 'record a CPU profile')
+    .option('--report', 'print the report when the program has ended')
+    .passThroughOptions(),
+  async () => (await import('./commands/run.ts')).run,
+)
+action(
+  command('sessions', 'list the recorded sessions').option('--limit <n>', 'how many', '20'),
+  async () => (await import('./commands/sessions.ts')).sessions,
+)
+action(
+  command('report', 'what ran, where the time went, what was slow, what failed').option('--limit <n>', 'rows per table', '10'),
+  async () => (await import('./commands/report.ts')).report,
+)
+action(
+  command('trace', 'one trace as a waterfall')
+    .argument('[id]', 'trace id, span id, or the start of one; `slowest` (default)')
+    .option('--attributes', 'with every attribute')
+    .option('--all', 'every span, also many of the same name'),
+  async () => (await import('./commands/trace.ts')).trace,
+)
+action(
+  command('sql', 'run SQL over the views (docs/sql-views.md)')
+    .argument('[query]', 'the query; without one it is read from standard input')
+    .option('--csv', 'print CSV')
+    .option('--no-sync', 'do not read new data first'),
+  async () => (await import('./commands/sql.ts')).sql,
+)
+action(
+  command('sync', 'bring session.duckdb up to date')
+    .option('--watch', 'again and again until interrupted')
+    .option('--all', 'every session'),
+  async () => (await import('./commands/sync.ts')).sync,
+)
+action(
+  command('doctor', 'what was and was not instrumented, and whether the machine is fit'),
+  async () => (await import('./commands/doctor.ts')).doctor,
+)
+action(command('config', 'every setting, its value and its default'), async () => (await import('./commands/config.ts')).config)
+
+// A reader such as `head` that closes the pipe early ends the command without a word.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const wantsJson = process.argv.includes('--json') && process.argv[2] !== 'run'
+try {
+  if (process.argv.length <= 2) program.outputHelp()
+  else await program.parseAsync(process.argv)
+} catch (error) {
+  process.exitCode = fail(error)
+}
+
+function fail(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    return say(
+      'USAGE',
+      `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}. See: perf-agent ${program.commands.some((entry) => entry.name() === process.argv[2]) ? `${process.argv[2]} ` : ''}--help`,
+      2,
+    )
+  }
+  if (error instanceof PerfError) return say(error.code, error.message, error.exitCode)
+  if (process.env['PERF_LOG'] === 'debug') console.error(error)
+  return say('INTERNAL', `${error instanceof Error ? error.message : String(error)} (PERF_LOG=debug shows where)`, 2)
+}
+
+function say(code: string, message: string, exitCode: number): number {
+  if (wantsJson) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
+  process.stderr.write(`perf-agent: ${message}\n`)
+  return exitCode
+}

@@ -1,0 +1,37 @@
+import { configTable, readConfig, type Setting } from '../../config.ts'
+import type { CommonOptions } from '../cli.ts'
+import { oneLine, table } from '../render/table.ts'
+import { terminalOf } from '../render/terminal.ts'
+
+/** `perf-agent config`: every setting with its value here and its default; exit 1 when a value cannot be used. */
+export async function config(_: undefined, options: CommonOptions): Promise<number> {
+  const { warnings } = readConfig(process.env, process.cwd())
+  const settings = (configTable as readonly Setting[]).map((setting) => ({
+    ...setting,
+    value: valueOf(setting),
+    source: sourceOf(setting),
+  }))
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ settings, warnings }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
+    return warnings.length > 0 ? 1 : 0
+  }
+  const terminal = terminalOf()
+  const columns = [{ head: 'setting' }, { head: 'value', flexible: true }, { head: 'meaning', flexible: true }]
+  const rows = settings.map((setting) => [
+    setting.source === 'default' ? setting.name : terminal.paint.bold(setting.name),
+    oneLine(setting.value === '' ? '-' : setting.value) + (setting.source === 'default' ? '' : ` (${setting.source})`),
+    setting.choices === undefined ? setting.doc : `${setting.doc} [${setting.choices.join(', ')}]`,
+  ])
+  process.stdout.write(`${table({ ...terminal, width: process.stdout.isTTY ? terminal.width : Infinity }, columns, rows)}\n`)
+  for (const warning of warnings) process.stdout.write(`! ${warning}\n`)
+  return warnings.length > 0 ? 1 : 0
+}
+
+function valueOf(setting: Setting): string {
+  return process.env[setting.name] || (setting.fallback ? process.env[setting.fallback] : undefined) || setting.default
+}
+
+function sourceOf(setting: Setting): string {
+  if (process.env[setting.name]) return 'set'
+  return setting.fallback && process.env[setting.fallback] ? setting.fallback : 'default'
+}

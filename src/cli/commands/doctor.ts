@@ -1,0 +1,74 @@
+import { environmentChecks, packageReports, type Check, type PackageReport } from '../../analysis/doctor.ts'
+import { SessionNotFoundError } from '../../errors.ts'
+import type { CommonOptions } from '../cli.ts'
+import { openNamedSession, sessionsDir } from '../open.ts'
+import { oneLine, table } from '../render/table.ts'
+import { terminalOf, type Terminal } from '../render/terminal.ts'
+
+interface DoctorData {
+  checks: Check[]
+  /** `null` without a session. */
+  session: string | null
+  packages: PackageReport[]
+}
+
+/** Statuses that mean calls were missed although the agent knows the package. */
+const MISSED = new Set(['unsupported', 'loaded-before', 'bundled', 'failed'])
+
+/** `perf-agent doctor`: the machine, and every known package the app loaded; exit 1 when something was missed or does not work. */
+export async function doctor(_: undefined, options: CommonOptions): Promise<number> {
+  const data: DoctorData = { checks: await environmentChecks(sessionsDir(options)), session: null, packages: [] }
+  try {
+    const reader = await openNamedSession(options)
+    data.session = reader.session.name
+    data.packages = await packageReports(reader).finally(() => reader.close())
+  } catch (error) {
+    if (!(error instanceof SessionNotFoundError) || options.session !== undefined) throw error
+  }
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(data, null, process.stdout.isTTY ? 2 : undefined)}\n` : render(terminalOf(), data),
+  )
+  const isBad = data.checks.some((check) => check.state === 'failed') || data.packages.some((entry) => MISSED.has(entry.status))
+  return isBad ? 1 : 0
+}
+
+function render(terminal: Terminal, data: DoctorData): string {
+  const { paint } = terminal
+  const marks = { ok: paint.green('ok'), warning: paint.yellow('warn'), failed: paint.red('FAIL') }
+  const checks = data.checks.map(
+    (check) => `${marks[check.state].padEnd(4 + marks[check.state].length - check.state.length)}  ${check.name}: ${check.detail}`,
+  )
+  const lines = [paint.bold('This machine'), ...data.checks.map((check, i) => checks[i] ?? check.name), '']
+  if (data.session === null) lines.push('No session yet: record one, then doctor shows what was instrumented.')
+  else {
+    lines.push(paint.bold(`Packages in ${data.session}`))
+    lines.push(data.packages.length === 0 ? 'The app loaded no package the agent knows.' : packageTable(terminal, data.packages))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function packageTable(terminal: Terminal, packages: PackageReport[]): string {
+  const columns = [
+    { head: 'package' },
+    { head: 'version' },
+    { head: 'format' },
+    { head: 'status' },
+    { head: 'why, what is missing', flexible: true },
+  ]
+  const rows = packages.map((entry) => [
+    oneLine(entry.name),
+    entry.version ?? '-',
+    entry.format ?? '-',
+    entry.status === 'wrapped'
+      ? terminal.paint.green(entry.status)
+      : MISSED.has(entry.status)
+        ? terminal.paint.red(entry.status)
+        : entry.status,
+    oneLine(
+      [entry.reason ?? '', entry.missing.length > 0 ? `not found: ${entry.missing.join(', ')}` : '']
+        .filter((text) => text !== '')
+        .join('; '),
+    ),
+  ])
+  return table(terminal, columns, rows)
+}

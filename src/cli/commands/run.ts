@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { readConfig } from '../../config.ts'
+import { seedIds } from '../../core/ids.ts'
+import { newSessionName, serviceName } from '../../core/session-name.ts'
+import { PerfError, UsageError } from '../../errors.ts'
+import type { CommonOptions } from '../cli.ts'
+
+interface RunOptions extends CommonOptions {
+  service?: string
+  tools?: string
+  capture?: string
+  cpu?: string | true
+  report?: boolean
+}
+
+/** `perf-agent run app.js …`: runs a program with every Node.js process in it recorded into one session. Ends as the program ends. */
+export async function run(command: string[], options: RunOptions): Promise<number> {
+  const [program = '', ...args] = command
+  const environment = runEnvironment(program, args, options)
+  const isScript = /\.[cm]?[jt]sx?$/.test(program)
+  const child = spawn(isScript ? process.execPath : program, isScript ? command : args, {
+    stdio: 'inherit',
+    env: environment,
+    shell: process.platform === 'win32' && !isScript,
+  })
+  const stopForwarding = forwardSignals((signal) => child.kill(signal))
+  const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)))
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  }).finally(stopForwarding)
+  if (options.report === true) await printReport(environment)
+  if (end.signal !== null) return endBySignal(end.signal)
+  return end.code ?? 0
+}
+
+/** The environment the program gets. The session's folder is reserved here, so that every process of the run joins it. */
+export function runEnvironment(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+  base: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = { ...base }
+  if (options.service !== undefined) environment['PERF_SERVICE'] = options.service
+  if (options.tools !== undefined) environment['PERF_TOOLS'] = options.tools
+  if (options.capture !== undefined) environment['PERF_CAPTURE'] = options.capture
+  if (options.cpu !== undefined) environment['PERF_CPU'] = options.cpu === true ? 'on' : options.cpu
+  const config = readConfig(environment, process.cwd())
+  const dir = options.dir === undefined ? config.dir : path.resolve(options.dir)
+  environment['PERF_DIR'] = dir
+  seedIds()
+  environment['PERF_SESSION'] = reserveSession(dir, options.session ?? base['PERF_SESSION'], () =>
+    newSessionName(serviceName(config.service, entryOf(program, args), process.cwd()), Date.now()),
+  )
+  const flag = `--import=${registerUrl()}`
+  const given = base['NODE_OPTIONS'] ?? ''
+  if (!given.split(' ').includes(flag)) environment['NODE_OPTIONS'] = given === '' ? flag : `${given} ${flag}`
+  return environment
+}
+
+/** URL of the preload: blanks in the path are `%20`, as NODE_OPTIONS is split at blanks. */
+function registerUrl(): string {
+  const here = path.dirname(fileURLToPath(import.meta.url))
+  const candidates = [
+    path.join(here, 'register.js'),
+    path.join(here, '..', 'register.js'),
+    path.join(here, '..', '..', '..', 'dist', 'register.js'),
+  ]
+  const found = candidates.find((file) => existsSync(file))
+  if (found === undefined)
+    throw new PerfError('NOT_BUILT', 'dist/register.js is missing; reinstall @perf/agent (in its own repository: npm run build).')
+  return pathToFileURL(found).href
+}
+
+function reserveSession(dir: string, wanted: string | undefined, newName: () => string): string {
+  const folder =
+    wanted === undefined || wanted === ''
+      ? path.join(dir, 'sessions', newName())
+      : /[\\/]/.test(wanted)
+        ? path.resolve(wanted)
+        : path.join(dir, 'sessions', wanted)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new PerfError(
+      'DIR_NOT_WRITABLE',
+      `Cannot create ${folder} (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}); choose another folder with --dir.`,
+      2,
+      { cause: error },
+    )
+  }
+  return folder
+}
+
+function entryOf(program: string, args: readonly string[]): string | undefined {
+  if (/\.[cm]?[jt]sx?$/.test(program)) return program
+  return args.find((arg) => !arg.startsWith('-') && /\.[cm]?[jt]sx?$/.test(arg))
+}
+
+// The terminal sends Ctrl-C to the whole group: the program gets it without our help, we only have to outlive it.
+function forwardSignals(send: (signal: NodeJS.Signals) => void): () => void {
+  const ignore = (): void => {}
+  const forward = (signal: NodeJS.Signals): void => send(signal)
+  const forwarded: NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2']
+  const terminalSignals: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+  for (const signal of forwarded) process.on(signal, forward)
+  for (const signal of terminalSignals) process.on(signal, process.stdin.isTTY ? ignore : forward)
+  return () => {
+    for (const signal of forwarded) process.off(signal, forward)
+    for (const signal of terminalSignals) process.off(signal, ignore).off(signal, forward)
+  }
+}
+
+function endBySignal(signal: NodeJS.Signals): number {
+  // The caller sees the same wait status as without us; where the signal does not end this process, the shell's convention stands in.
+  if (process.platform !== 'win32') process.kill(process.pid, signal)
+  return 128 + (os.constants.signals[signal] ?? 0)
+}
+
+async function printReport(environment: NodeJS.ProcessEnv): Promise<void> {
+  const { report } = await import('./report.ts')
+  try {
+    await report(undefined, { session: environment['PERF_SESSION'] ?? 'last', dir: environment['PERF_DIR'] ?? '.perf' })
+  } catch (error) {
+    process.stderr.write(`perf-agent: no report: ${error instanceof Error ? error.message : String(error)}\n`)
+  }
+}
+
+function notStarted(program: string, error: NodeJS.ErrnoException): Error {
+  if (error.code === 'ENOENT') return new UsageError(`There is no program '${program}' to run; a script is run as: perf-agent run app.js.`)
+  if (error.code === 'EACCES') return new UsageError(`'${program}' cannot be executed; run a script as: perf-agent run node ${program}.`)
+  return error
+}

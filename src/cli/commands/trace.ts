@@ -1,0 +1,101 @@
+import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
+import { PerfError, UsageError } from '../../errors.ts'
+import type { SessionReader } from '../../store/query.ts'
+import type { CommonOptions } from '../cli.ts'
+import { openNamedSession } from '../open.ts'
+import { duration } from '../render/format.ts'
+import { oneLine } from '../render/table.ts'
+import { terminalOf, type Terminal } from '../render/terminal.ts'
+import { waterfall } from '../render/waterfall.ts'
+
+interface TraceFacts {
+  trace_id: string
+  name: string
+  start_time: string
+  duration_ms: number
+  status: string
+  spans: number
+  errors: number
+}
+
+/** `perf-agent trace <id>`: one trace as a waterfall; the id may be that of a span, or the beginning of one. */
+export async function trace(id: string | undefined, options: CommonOptions & { attributes?: boolean; all?: boolean }): Promise<void> {
+  const reader = await openNamedSession(options)
+  try {
+    const traceId = await findTrace(reader, id ?? 'slowest')
+    const [facts] = await reader.rows<TraceFacts>(
+      `SELECT trace_id, name, start_time, duration_ms, status, spans, errors FROM traces WHERE trace_id = '${traceId}'`,
+    )
+    if (facts === undefined) throw notFound(id)
+    const spans = await traceRows(reader, traceId, {
+      collapse: options.all !== true && options.json !== true && options.attributes !== true,
+    })
+    const details =
+      options.json === true || options.attributes === true ? await spanDetails(reader, traceId) : new Map<string, Record<string, unknown>>()
+    if (options.json === true) {
+      const full = spans.map((span) => ({ ...span, ...details.get(span.span_id) }))
+      process.stdout.write(`${JSON.stringify({ ...facts, tree: full }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
+    } else process.stdout.write(render(terminalOf(), facts, spans, details))
+  } finally {
+    reader.close()
+  }
+}
+
+async function findTrace(reader: SessionReader, id: string): Promise<string> {
+  if (id === 'slowest' || id === 'last') {
+    const order = id === 'last' ? 'start_time' : 'duration_ms'
+    const [row] = await reader.rows<{ trace_id: string }>(`SELECT trace_id FROM traces ORDER BY ${order} DESC LIMIT 1`)
+    if (row === undefined) throw new PerfError('TRACE_NOT_FOUND', `Session ${reader.session.name} holds no trace.`)
+    return row.trace_id
+  }
+  const digits = id.toLowerCase()
+  if (!/^[0-9a-f]{4,32}$/.test(digits))
+    throw new UsageError(`'${id}' is not a trace or span id: at least the first 4 of its hex digits, 'slowest' or 'last'.`)
+  if (digits.length === 32) return digits
+  if (digits.length === 16) {
+    const [row] = await reader.rows<{ trace_id: string }>(`SELECT trace_id FROM spans WHERE span_id = '${digits}'`)
+    if (row !== undefined) return row.trace_id
+  }
+  const rows = await reader.rows<{ trace_id: string }>(
+    `SELECT DISTINCT trace_id FROM (SELECT trace_id FROM traces WHERE starts_with(trace_id, '${digits}') UNION ALL SELECT trace_id FROM spans WHERE starts_with(span_id, '${digits}')) LIMIT 4`,
+  )
+  if (rows.length > 1)
+    throw new UsageError(`'${id}' fits more than one trace (${rows.map((row) => row.trace_id.slice(0, 12)).join(', ')}); give more digits.`)
+  const only = rows[0]
+  if (only === undefined) throw notFound(id)
+  return only.trace_id
+}
+
+const notFound = (id: string | undefined): PerfError =>
+  new PerfError('TRACE_NOT_FOUND', `No trace or span '${id ?? ''}' in this session; 'perf-agent report' shows the slowest.`)
+
+async function spanDetails(reader: SessionReader, traceId: string): Promise<Map<string, Record<string, unknown>>> {
+  const rows = await reader.rows<{ span_id: string } & Record<string, unknown>>(
+    `SELECT span_id, parent_id, integration, kind, start_time, error_type, thread, variant, attributes FROM spans WHERE trace_id = '${traceId}'`,
+  )
+  return new Map(rows.map((row) => [row.span_id, row]))
+}
+
+function render(terminal: Terminal, facts: TraceFacts, spans: WaterfallRow[], details: Map<string, Record<string, unknown>>): string {
+  const head = [
+    `${terminal.paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${facts.status === 'error' ? terminal.paint.red('error') : facts.status === 'open' ? 'still open' : ''}`.trimEnd(),
+    terminal.paint.dim(
+      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} spans${facts.errors > 0 ? `, ${facts.errors} errors` : ''}`,
+    ),
+  ]
+  const shown = spans.reduce((sum, span) => sum + span.count, 0)
+  if (details.size === 0) return `${head.join('\n')}\n\n${waterfall(terminal, spans, facts.duration_ms, facts.spans - shown)}\n`
+  const lines = spans.flatMap((span) => [
+    waterfall(terminal, [span], facts.duration_ms),
+    ...attributeLines(terminal, span, details.get(span.span_id)),
+  ])
+  return `${head.join('\n')}\n\n${lines.join('\n')}\n`
+}
+
+function attributeLines(terminal: Terminal, span: WaterfallRow, detail: Record<string, unknown> | undefined): string[] {
+  const indent = '  '.repeat(Math.min(span.depth, 8) + 2)
+  const attributes = Object.entries((detail?.['attributes'] ?? {}) as Record<string, unknown>)
+  return attributes.map(([key, value]) =>
+    terminal.paint.dim(`${indent}${key} = ${oneLine(typeof value === 'string' ? value : JSON.stringify(value))}`),
+  )
+}

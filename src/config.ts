@@ -1,0 +1,181 @@
+import path from 'node:path'
+
+// Every setting is declared once, here; nothing else reads the environment.
+
+export type SettingType = 'boolean' | 'string' | 'list' | 'number' | 'bytes' | 'choice'
+
+export interface Setting {
+  readonly name: string
+  readonly type: SettingType
+  readonly default: string
+  readonly doc: string
+  readonly choices?: readonly string[]
+  /** OTEL_* variable honoured when this one is not set. */
+  readonly fallback?: string
+}
+
+/** All settings, for `perf-agent config` and the generated documentation. */
+export const configTable = [
+  { name: 'PERF_ENABLED', type: 'boolean', default: 'true', doc: 'Record at all. OTEL_SDK_DISABLED=true switches off, too.' },
+  { name: 'PERF_DIR', type: 'string', default: '.perf', doc: 'Where sessions are kept; relative to the working directory.' },
+  {
+    name: 'PERF_SERVICE',
+    type: 'string',
+    default: '',
+    fallback: 'OTEL_SERVICE_NAME',
+    doc: 'Name of the service; default: the name in package.json.',
+  },
+  { name: 'PERF_SESSION', type: 'string', default: '', doc: 'Session folder (or name) that this process joins; set by `perf-agent run`.' },
+  {
+    name: 'PERF_TOOLS',
+    type: 'list',
+    default: '',
+    doc: 'Functions of your own to record as tools: globs of files with `#` and names, e.g. `src/tools/**#*`.',
+  },
+  {
+    name: 'PERF_CAPTURE',
+    type: 'choice',
+    choices: ['off', 'preview', 'full'],
+    default: 'off',
+    doc: 'Keep prompts, tool arguments and results, SQL values: not at all, cut at 4 KB, or up to 1 MB; redacted. Sizes and keyed hashes are always kept.',
+  },
+  {
+    name: 'PERF_REDACT',
+    type: 'list',
+    default: '',
+    doc: 'More to redact: key names, `/patterns/`, or the path of a module that exports `redact(text, key)`.',
+  },
+  { name: 'PERF_INTEGRATIONS', type: 'list', default: '', doc: 'Only these integrations.' },
+  { name: 'PERF_DISABLE', type: 'list', default: '', doc: 'Not these integrations.' },
+  {
+    name: 'PERF_PROPAGATE',
+    type: 'list',
+    default: '',
+    doc: 'Hosts that get `traceparent` besides the loopback ones and the own host; `*` for all.',
+  },
+  { name: 'PERF_SAMPLE', type: 'number', default: '1', doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.' },
+  { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
+  { name: 'PERF_HEAP', type: 'choice', choices: ['off', 'sampling'], default: 'off', doc: 'Allocation sampling.' },
+  { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
+  { name: 'PERF_TRIGGERS', type: 'string', default: '', doc: 'What starts a snapshot or profile by itself.' },
+  { name: 'PERF_SCORERS', type: 'string', default: '', doc: 'Module with quality scorers, run after the session.' },
+  {
+    name: 'PERF_MAX_BYTES',
+    type: 'bytes',
+    default: '2GB',
+    doc: 'Size of the hot store per process beyond which the oldest blocks are rotated away (counted).',
+  },
+  { name: 'PERF_EXPORT', type: 'string', default: '', doc: 'Exporters; nothing leaves the machine without one.' },
+  {
+    name: 'PERF_LOG',
+    type: 'choice',
+    choices: ['silent', 'warn', 'debug'],
+    default: 'warn',
+    fallback: '',
+    doc: 'What the agent says on stderr: nothing, one line per problem, or all.',
+  },
+] as const satisfies readonly Setting[]
+
+export type SettingName = (typeof configTable)[number]['name']
+
+/** What the agent runs with. */
+export interface Config {
+  enabled: boolean
+  /** Absolute. */
+  dir: string
+  service: string
+  session: string
+  /** As written; `loaders/tool-globs.ts` reads it. */
+  tools: string
+  capture: 'off' | 'preview' | 'full'
+  redact: string[]
+  integrations: string[]
+  disable: string[]
+  propagate: string[]
+  sample: number
+  cpu: string
+  heap: string
+  maxBytes: number
+  log: 'silent' | 'warn' | 'debug'
+  /** One sentence per value that could not be used. */
+  warnings: string[]
+  /** Names and values that were set, for session.json. */
+  given: Record<string, string>
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads the environment. A bad value gives a warning and the default, never an error. */
+export function readConfig(environment: Environment, cwd: string): Config {
+  const warnings: string[] = []
+  const given: Record<string, string> = {}
+  const text = (name: SettingName): string => {
+    const setting: Setting | undefined = configTable.find((entry) => entry.name === name)
+    const value = environment[name] || (setting?.fallback ? environment[setting.fallback] : '') || ''
+    if (value !== '' && environment[name]) given[name] = value
+    return value.trim() === '' ? (setting?.default ?? '') : value.trim()
+  }
+  const warn = (name: SettingName, value: string, expected: string, used: string): void => {
+    warnings.push(`${name}=${value} is not ${expected}; using ${used}.`)
+  }
+  const list = (name: SettingName): string[] =>
+    text(name)
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean)
+  const choice = <T extends string>(name: SettingName, choices: readonly T[], fallback: T): T => {
+    const value = text(name)
+    const found = choices.find((one) => one === value.toLowerCase())
+    if (found === undefined) warn(name, value, `one of ${choices.join(', ')}`, fallback)
+    return found ?? fallback
+  }
+  const boolean = (name: SettingName, fallback: boolean): boolean => {
+    const value = text(name).toLowerCase()
+    if (['1', 'true', 'on', 'yes'].includes(value)) return true
+    if (['0', 'false', 'off', 'no'].includes(value)) return false
+    warn(name, value, 'true or false', String(fallback))
+    return fallback
+  }
+  const sampleText = text('PERF_SAMPLE')
+  let sample = Number(sampleText)
+  if (!(sample >= 0 && sample <= 1)) {
+    warn('PERF_SAMPLE', sampleText, 'a number from 0 to 1', '1')
+    sample = 1
+  }
+  const maxText = text('PERF_MAX_BYTES')
+  let maxBytes = parseBytes(maxText)
+  if (maxBytes === undefined) {
+    warn('PERF_MAX_BYTES', maxText, 'a size such as 500MB', '2GB')
+    maxBytes = 2 * 1024 ** 3
+  }
+  return {
+    enabled: boolean('PERF_ENABLED', true) && environment['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true',
+    dir: path.resolve(cwd, text('PERF_DIR')),
+    service: text('PERF_SERVICE'),
+    session: text('PERF_SESSION'),
+    tools: text('PERF_TOOLS'),
+    capture: choice('PERF_CAPTURE', ['off', 'preview', 'full'], 'off'),
+    redact: list('PERF_REDACT'),
+    integrations: list('PERF_INTEGRATIONS'),
+    disable: list('PERF_DISABLE'),
+    propagate: list('PERF_PROPAGATE'),
+    sample,
+    cpu: text('PERF_CPU'),
+    heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
+    maxBytes,
+    log: choice('PERF_LOG', ['silent', 'warn', 'debug'], 'warn'),
+    warnings,
+    given,
+  }
+}
+
+const UNITS: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 }
+
+/** `500MB`, `2 GB`, `1048576` → bytes; undefined when it is none of these. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?b?)$/i.exec(text)
+  if (match === null) return undefined
+  const unit = (match[2] ?? '').toLowerCase()
+  const factor = UNITS[unit] ?? UNITS[`${unit}b`]
+  return factor === undefined ? undefined : Math.floor(Number(match[1]) * factor)
+}

@@ -1,0 +1,198 @@
+import diagnosticsChannel from 'node:diagnostics_channel'
+import { currentSpan } from './context.ts'
+import { guard, isSwitchedOff, noteFault } from './guard.ts'
+import type { Binding, Channel, Integration, LoadedModule, Messages, Outcome, Target } from './integration.ts'
+import { subscribeMessages } from './messages.ts'
+import { patchPath } from './patch.ts'
+import type { Span } from './span.ts'
+import { endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
+import type { Runtime } from './wrap.ts'
+
+/** One row of the generated registry: enough to know what to hook without loading the integration. */
+export interface RegistryEntry {
+  readonly name: string
+  readonly modules: readonly string[]
+  readonly kind: string
+  /** True when it only listens to channels of Node itself: subscribed at boot. */
+  readonly always?: boolean
+}
+
+export interface EngineOptions {
+  registry: readonly RegistryEntry[]
+  runtime: Runtime
+  /** Loads an integration's definition; called once, when its library is first seen. */
+  loadIntegration(name: string): Integration
+  satisfies(version: string, range: string): boolean
+  isEnabled(name: string): boolean
+}
+
+/** How a module came in. */
+export interface ModuleSeen {
+  name: string
+  version: string
+  /** Path inside the package without extension for internal files; undefined for an entry point. */
+  file: string | undefined
+  format: 'cjs' | 'esm'
+}
+
+type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
+
+/** Applies integrations to modules as they load: matching, patching, channel subscriptions, and a report of what was not possible. */
+export class Engine {
+  private readonly options: EngineOptions
+  private readonly loaded = new Map<string, Integration | undefined>()
+  private readonly reported = new Set<string>()
+  private readonly subscribed = new Set<string>()
+
+  constructor(options: EngineOptions) {
+    this.options = options
+  }
+
+  /** Called by the hooks for every module on the list, with its exports. */
+  moduleLoaded(exports: unknown, seen: ModuleSeen): void {
+    for (const entry of this.options.registry) {
+      if (!entry.modules.includes(seen.name) && !entry.modules.includes(`node:${seen.name}`)) continue
+      if (!this.options.isEnabled(entry.name)) {
+        this.report(entry, seen, 'disabled', 'switched off by configuration', [])
+        continue
+      }
+      guard(entry.name, () => this.apply(entry, exports, seen))
+    }
+  }
+
+  /** Subscribes to an integration that needs no module (channels of Node itself). */
+  subscribeAlways(name: string): void {
+    if (!this.options.isEnabled(name)) return
+    guard(name, () => {
+      const integration = this.integration(name)
+      for (const target of integration?.targets ?? []) {
+        if (integration === undefined) continue
+        if (target.type === 'channel') this.subscribe(integration, target, { name: 'node', version: process.versions.node })
+        else if (target.type === 'messages') this.subscribeMessages(integration, target)
+      }
+    })
+  }
+
+  private integration(name: string): Integration | undefined {
+    if (!this.loaded.has(name))
+      this.loaded.set(
+        name,
+        guard(name, () => this.options.loadIntegration(name)),
+      )
+    return this.loaded.get(name)
+  }
+
+  private apply(entry: RegistryEntry, exports: unknown, seen: ModuleSeen): void {
+    const integration = this.integration(entry.name)
+    if (integration === undefined) {
+      this.report(entry, seen, 'failed', 'the integration could not be loaded', [])
+      return
+    }
+    const module: LoadedModule = { name: seen.name, version: seen.version }
+    const missing: string[] = []
+    let supported = 0
+    let patched = 0
+    for (const target of integration.targets) {
+      if (!this.options.satisfies(seen.version, target.versions)) continue
+      supported++
+      if (target.type === 'channel') {
+        this.subscribe(integration, target, module)
+        patched++
+      } else if (target.type === 'messages') {
+        this.subscribeMessages(integration, target)
+        patched++
+      } else if (matchesFile(target, seen.file)) {
+        if (this.patch(integration, target as unknown as AnyTarget | Binding, exports, module) > 0) patched++
+        else missing.push(target.path)
+      }
+    }
+    if (supported === 0) {
+      this.report(entry, seen, 'unsupported', `version ${seen.version} is outside the supported range ${rangesOf(integration)}`, [])
+    } else if (patched > 0) {
+      this.report(entry, seen, 'wrapped', '', missing)
+    } else if (missing.length > 0) {
+      this.report(entry, seen, 'not-found', 'the functions to wrap are not where they were in other versions', missing)
+    }
+  }
+
+  private patch(integration: Integration, target: AnyTarget | Binding, exports: unknown, module: LoadedModule): number {
+    const { runtime } = this.options
+    return patchPath(exports, target.path, (original) =>
+      target.type === 'binding'
+        ? wrapBinding(original, target, runtime)
+        : wrapTarget(original, target, integration.kind, integration.name, module, runtime),
+    )
+  }
+
+  /** Spans from a TracingChannel that the library publishes itself. The span lives in a WeakMap keyed by the event's message. */
+  private subscribe(integration: Integration, definition: Channel<never>, module: LoadedModule): void {
+    if (this.subscribed.has(definition.name)) return
+    this.subscribed.add(definition.name)
+    const { runtime } = this.options
+    const channel = definition as unknown as Channel<object>
+    const spans = new WeakMap<object, Span>()
+    const failed = new WeakSet<object>()
+    const where = integration.name
+    const on = (event: string, handler: (message: object) => void): void => {
+      diagnosticsChannel.subscribe(`tracing:${definition.name}:${event}`, (message) => {
+        if (!runtime.recording || isSwitchedOff(where) || typeof message !== 'object' || message === null) return
+        try {
+          handler(message)
+        } catch (error) {
+          noteFault(where, error)
+        }
+      })
+    }
+    const finish = (message: object, outcome: Outcome): void => {
+      const span = spans.get(message)
+      if (span === undefined || span.ended) return
+      spans.delete(message)
+      endSpan(runtime.recorder, span, outcome, channel.end?.(message, outcome))
+    }
+    on('start', (message) => {
+      if (runtime.fault === where) throw new Error('injected by PERF_TEST_FAULT')
+      const started = channel.start(message)
+      if (started !== undefined) spans.set(message, startSpan(started, integration.kind, where, currentSpan(), runtime))
+    })
+    on('error', (message) => {
+      failed.add(message)
+      finish(message, { ok: false, error: (message as { error?: unknown }).error })
+    })
+    on('asyncEnd', (message) => finish(message, { ok: true, result: (message as { result?: unknown }).result }))
+    void module
+  }
+
+  private subscribeMessages(integration: Integration, definition: Messages<never>): void {
+    const key = `messages ${definition.begin}`
+    if (this.subscribed.has(key)) return
+    this.subscribed.add(key)
+    subscribeMessages(definition, integration.kind, integration.name, this.options.runtime)
+  }
+
+  private report(entry: RegistryEntry, seen: ModuleSeen, status: string, reason: string, missing: readonly string[]): void {
+    const key = `${entry.name} ${seen.name}@${seen.version} ${seen.format} ${status}`
+    if (this.reported.has(key)) return
+    this.reported.add(key)
+    this.options.runtime.recorder.fact('package', {
+      name: seen.name,
+      version: seen.version,
+      integration: entry.name,
+      status,
+      reason,
+      format: seen.format,
+      file: seen.file,
+      missing,
+    })
+  }
+}
+
+function matchesFile(target: { file?: string | RegExp }, file: string | undefined): boolean {
+  const wanted = target.file
+  if (wanted === undefined) return file === undefined
+  if (file === undefined) return false
+  return typeof wanted === 'string' ? wanted === file : wanted.test(file)
+}
+
+function rangesOf(integration: Integration): string {
+  return [...new Set(integration.targets.map((target) => target.versions))].join(' || ')
+}

@@ -1,0 +1,197 @@
+// What an integration is: data and pure functions. It says where to hook, how to name and what to note; the engine owns
+// matching, wrapping, context, ending once, errors, limits, undo and counting. A definition never wraps, catches, keeps state or reads config.
+
+export type AttributeValue = string | number | boolean | readonly (string | number | boolean)[] | undefined
+export type Attributes = Record<string, AttributeValue>
+
+/** Layer of a span: what kind of work it stands for. */
+export type Layer =
+  'workflow' | 'step' | 'node' | 'tool' | 'function' | 'http' | 'db' | 'ai' | 'mcp' | 'cache' | 'messaging' | (string & {})
+
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+
+/**
+ * How the end of a call is known.
+ * - `return`: when the function returns or throws
+ * - `promise`: when the returned promise settles (a plain return ends it at once)
+ * - `callback`: when the last function argument (or `callback` index) is called; without one, as `promise`
+ * - `stream`: the result is (or resolves to) an async iterable; ends with it, in one of six ways
+ * - `lazy`: an SDK promise that must not be touched (openai, anthropic): observed where the SDK itself parses
+ * - `observed`: the definition's `observe` says when
+ */
+export type Settles = 'return' | 'promise' | 'callback' | 'stream' | 'lazy' | 'observed'
+
+/** Types of one target's call, given as `target<{ self: Client; args: [string]; result: Row[] }>({ … })`. */
+export interface CallShape {
+  self?: unknown
+  args?: unknown[]
+  result?: unknown
+}
+
+type SelfOf<S extends CallShape> = S extends { self: infer T } ? T : unknown
+type ArgsOf<S extends CallShape> = S extends { args: infer T extends unknown[] } ? T : unknown[]
+type ResultOf<S extends CallShape> = S extends { result: infer T } ? T : unknown
+
+/** One call of a target. */
+export interface Call<S extends CallShape = CallShape> {
+  readonly self: SelfOf<S>
+  readonly args: ArgsOf<S>
+  readonly module: LoadedModule
+}
+
+/** The package copy a target belongs to. */
+export interface LoadedModule {
+  readonly name: string
+  readonly version: string
+}
+
+/** Content whose size and keyed hash are always recorded, and whose text only when capture is on. Never put content into attributes. */
+export interface Payload {
+  /** `tool.arguments`, `tool.result`, `gen_ai.input.messages`, `gen_ai.output.messages`, `gen_ai.system_instructions`, `gen_ai.tool.definitions`, `db.query.parameters`, `http.request.body`, … */
+  role: string
+  value: unknown
+}
+
+/** A parent in another process, from a W3C `traceparent`. */
+export interface RemoteParent {
+  traceparent: string | undefined
+}
+
+export interface SpanStart {
+  name: string
+  /** Default: the integration's `kind`. */
+  layer?: Layer | undefined
+  /** Default `internal`. */
+  kind?: SpanKind | undefined
+  attributes?: Attributes | undefined
+  payloads?: Payload[] | undefined
+  parent?: RemoteParent | undefined
+  /** Overrides the target's `settles` for this call. */
+  settles?: Settles | undefined
+}
+
+export interface SpanEnd {
+  /** Replaces the name given at start (an HTTP route known only at the end). */
+  name?: string | undefined
+  attributes?: Attributes | undefined
+  payloads?: Payload[] | undefined
+  /** `error` sets the status; `unset` keeps a failed outcome from being an error (a cancel by the caller). */
+  status?: 'error' | 'unset' | undefined
+  /** Stands for the message of the outcome's error where that may quote values. */
+  exceptionMessage?: string | undefined
+  /** `error.type` when the outcome is not an exception (status code, API error code). */
+  errorType?: string | undefined
+}
+
+export type Outcome<R = unknown> = { ok: true; result: R } | { ok: false; error: unknown }
+
+/** What a stream target keeps per call: a plain state object that `chunk` updates; `finish` turns it into attributes. */
+export interface StreamReading<State = unknown> {
+  state(): State
+  /** Called with every chunk, in order, before the app gets it. Must not keep the chunk. */
+  chunk(state: State, chunk: unknown): void
+  /** `end`: `complete`, `early` (break / return), `abort`, `error`, `abandoned` (never read to an end). */
+  finish(state: State, end: StreamEnd): SpanEnd | undefined
+}
+export type StreamEnd = 'complete' | 'early' | 'abort' | 'error' | 'abandoned'
+
+export interface Target<S extends CallShape = CallShape> {
+  readonly type: 'target'
+  /** From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. */
+  path: string
+  /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
+  file?: string | RegExp
+  versions: string
+  settles: Settles
+  /** Index of the callback argument; default the last argument that is a function. */
+  callback?: number
+  /** `undefined`: this call gets no span. */
+  start(call: Call<S>): SpanStart | undefined
+  end?(call: Call<S>, outcome: Outcome<ResultOf<S>>): SpanEnd | undefined
+  /** Puts `traceparent` into an outgoing request; called right after start, only for destinations that are allowed. */
+  inject?(call: Call<S>, traceparent: string): void
+  /** Host the call goes to, for the allow list of `inject`. */
+  destination?(call: Call<S>): string | undefined
+  /** With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. */
+  observe?(call: Call<S>, result: ResultOf<S>, end: (outcome: Outcome, more?: SpanEnd) => void): void
+  /** With `settles: 'stream'` or a `lazy` call that resolves to a stream. */
+  stream?: StreamReading<never>
+  /** Where `start` gives no span the callback still runs in its caller's context (a pool that hands out an idle connection). */
+  bindsCallback?: boolean
+  /** No span of this target inside a span of the same integration (an API that calls itself). */
+  outermost?: boolean
+}
+
+/** Events of a `TracingChannel` the library itself publishes: `tracing:<name>:start|end|asyncStart|asyncEnd|error`. */
+export interface Channel<Message = unknown> {
+  readonly type: 'channel'
+  name: string
+  versions: string
+  start(message: Message): SpanStart | undefined
+  end?(message: Message, outcome: Outcome): SpanEnd | undefined
+}
+
+/** Plain channels (not a TracingChannel) on which a library tells about one operation. */
+export interface Messages<Message = unknown> {
+  readonly type: 'messages'
+  versions: string
+  /** The object that all messages about one operation share. */
+  subject(message: Message): object
+  /** Channel whose message begins an operation. */
+  begin: string
+  /** `undefined`: this operation gets no span. */
+  start(message: Message): SpanStart | undefined
+  /** Host the operation goes to, for the allow list of `inject`. */
+  destination?(message: Message): string | undefined
+  /** Puts `traceparent` into the outgoing request. */
+  inject?(message: Message, traceparent: string): void
+  /** Channels that say something for the end of the span; a later message replaces an earlier one. */
+  updates: Readonly<Record<string, (message: Message) => SpanEnd>>
+  /** Channels that end the span. */
+  ends: Readonly<Record<string, (message: Message) => { outcome: Outcome; end?: SpanEnd }>>
+}
+
+/** Binds a callback-taking function to the caller's context without a span (pool queues, `getConnection`). */
+export interface Binding {
+  readonly type: 'binding'
+  path: string
+  file?: string | RegExp
+  versions: string
+  callback?: number
+  /**
+   * Instead of a callback: the object at this argument (or the result) carries the context. The first call gives it the caller's;
+   * later calls with the same object run in that one (a queue of calls, a retry).
+   */
+  carries?: number | 'result'
+}
+
+export interface Integration {
+  name: string
+  /** Package name, or `node:http`. */
+  module: string | readonly string[]
+  kind: Layer
+  targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding)[]
+}
+
+/** Declares an integration; see `docs/writing-an-integration.md`. */
+export function defineIntegration(integration: Integration): Integration {
+  return integration
+}
+
+/** Declares a hooked function. */
+export function target<S extends CallShape>(definition: Omit<Target<S>, 'type'>): Target<never> {
+  return { type: 'target', ...definition } as unknown as Target<never>
+}
+
+/**
+ * Declares a subscription to a library's own tracing channel.
+ * @public
+ */
+export function channel<Message>(definition: Omit<Channel<Message>, 'type'>): Channel<never> {
+  return { type: 'channel', ...definition } as unknown as Channel<never>
+}
+
+/** Declares a function whose callback must run in its caller's context. */
+export function binding(definition: Omit<Binding, 'type'>): Binding {
+  return { type: 'binding', ...definition }
+}

@@ -1,0 +1,103 @@
+// The shared memory of one recorded thread and the records in its ring: docs/session-folder.md is the contract.
+
+export const FORMAT_VERSION = 1
+export const MAGIC = 0x46524550
+
+export const HEADER_BYTES = 256
+export const SLOT_BYTES = 64
+
+/** Words of the header (32-bit). */
+export const Header = {
+  magic: 0,
+  version: 1,
+  capacity: 2,
+  writePosition: 3,
+  readPosition: 4,
+  threadId: 5,
+  slotCount: 6,
+  slotsUsed: 7,
+  adopted: 8,
+  ended: 9,
+  counters: 16,
+} as const
+
+/** Cumulative counters of a thread: what was produced, and what was left out, by reason. Order is part of the format. */
+export const COUNTERS = [
+  'spans_written',
+  'spans_dropped',
+  'events_dropped',
+  'payloads_dropped',
+  'facts_dropped',
+  'slots_exhausted',
+  'attributes_truncated',
+  'strings_exhausted',
+  'faults',
+  'payloads_truncated',
+  'attributes_dropped',
+] as const
+export type Counter = (typeof COUNTERS)[number]
+
+export const RecordType = {
+  pad: 0,
+  string: 1,
+  span: 2,
+  open: 3,
+  event: 4,
+  link: 5,
+  payload: 6,
+  fact: 7,
+  payloadReference: 8,
+} as const
+
+export const FactKind = { variant: 1, package: 2, fault: 3, process: 4, log: 5 } as const
+
+export const SpanFlag = { remoteParent: 1, root: 2, crashed: 4, abandoned: 8, capturePreview: 16, captureFull: 32 } as const
+
+export const SpanKindCode = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 } as const
+export const StatusCode = { unset: 0, ok: 1, error: 2 } as const
+
+export const AttributeType = { float: 1, true: 2, false: 3, interned: 4, text: 5, int: 6, json: 7, cutText: 8 } as const
+
+export const PayloadFlag = { cut: 1, json: 2, text: 4, kept: 8 } as const
+
+/** Byte offsets inside a span or open record. */
+export const SpanField = {
+  flags: 5,
+  kind: 6,
+  status: 7,
+  spanId: 8,
+  parentId: 16,
+  traceHigh: 24,
+  traceLow: 32,
+  startNs: 40,
+  endNs: 48,
+  name: 56,
+  layer: 60,
+  integration: 64,
+  variant: 68,
+  weight: 72,
+  attributeCount: 76,
+  attributes: 80,
+} as const
+
+/** Byte offsets inside an open slot. */
+export const SlotField = {
+  state: 0,
+  name: 4,
+  spanId: 8,
+  parentId: 16,
+  traceHigh: 24,
+  traceLow: 32,
+  startNs: 40,
+  layer: 48,
+  kind: 52,
+} as const
+
+/** What the writer thread tells the app thread, in a SharedArrayBuffer of 32-bit words. */
+export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3 } as const
+export const WriterState = { starting: 0, ready: 1, dead: 2 } as const
+
+/** Size in bytes of the shared memory for a ring of `capacity` bytes and `slots` open slots. */
+export function sharedMemoryBytes(capacity: number, slots: number): number {
+  return HEADER_BYTES + slots * SLOT_BYTES + capacity
+}

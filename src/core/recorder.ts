@@ -1,0 +1,295 @@
+import { nowNs } from './clock.ts'
+import { ATTRIBUTE_ROOM, attributesWritten, prepareAttributes, writeAttributes } from './encode.ts'
+import { hex32, nextSpanLow, random32, spanHigh } from './ids.ts'
+import type { Attributes, Payload, SpanKind } from './integration.ts'
+import { FactKind, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKindCode, StatusCode } from './layout.ts'
+import { boundedText, ownText } from './payload.ts'
+import type { Ring, Trace } from './ring.ts'
+import { Span } from './span.ts'
+
+export interface RecorderSettings {
+  /** Characters of a payload that are handed to the writer (for its hash, and for its text when capture is on). */
+  payloadChars: number
+  /** Flag set on spans: what capture was on. */
+  captureFlag: number
+  /** Probability that a new trace is recorded, 0 … 1. */
+  sampleRate: number
+}
+
+/** Where a span belongs when its parent is in another process. */
+export interface RemoteContext {
+  trace: Trace
+  parentHigh: number
+  parentLow: number
+  sampled: boolean
+}
+
+/** Writes spans and what belongs to them into the ring of this thread. Nothing here throws for want of room: it counts. */
+export class Recorder {
+  readonly ring: Ring
+  private readonly settings: RecorderSettings
+
+  constructor(ring: Ring, settings: RecorderSettings) {
+    this.ring = ring
+    this.settings = settings
+  }
+
+  /** Opens a span under `parent` (or as a root, or under a remote parent). */
+  start(
+    name: string,
+    layer: string,
+    integration: string,
+    kind: SpanKind | undefined,
+    attributes: Attributes | undefined,
+    parent: Span | undefined,
+    remote?: RemoteContext,
+  ): Span {
+    const startNs = nowNs()
+    let trace: Trace
+    let parentHigh = 0
+    let parentLow = 0
+    let weight: number
+    let flags = this.settings.captureFlag
+    if (remote !== undefined) {
+      ;({ trace, parentHigh, parentLow } = remote)
+      weight = remote.sampled ? 1 : this.rootWeight()
+      flags |= SpanFlag.remoteParent | SpanFlag.root
+    } else if (parent !== undefined) {
+      ;({ trace, weight } = parent)
+      parentHigh = parent.idHigh
+      parentLow = parent.idLow
+    } else {
+      trace = { a: random32(), b: random32(), c: random32(), d: random32() | 1 }
+      weight = this.rootWeight()
+      flags |= SpanFlag.root
+    }
+    const kindCode = kind === undefined ? 0 : SpanKindCode[kind]
+    const span = new Span(
+      spanHigh(startNs),
+      nextSpanLow(),
+      parentHigh,
+      parentLow,
+      trace,
+      startNs,
+      name,
+      layer,
+      integration,
+      kindCode,
+      flags,
+      weight,
+      attributes ?? null,
+    )
+    if (weight > 0) {
+      const { ring } = this
+      span.nameId = ring.intern(name)
+      span.layerId = ring.internRepeated(layer)
+      span.slot = ring.openSlot(span)
+    }
+    return span
+  }
+
+  /** Ends a span once and writes its record; later calls are ignored. */
+  end(span: Span, isError: boolean, endAttributes?: Attributes): void {
+    if (span.ended) return
+    span.ended = true
+    const { ring } = this
+    ring.closeSlot(span.slot)
+    const { attributes, notes } = span
+    span.attributes = null
+    span.notes = null
+    if (span.weight <= 0) return
+    const endNs = nowNs()
+    const integration = ring.internRepeated(span.integration)
+    const variant = span.variant === '' ? 0 : ring.intern(span.variant)
+    const end = endAttributes ?? null
+    if (attributes !== null || notes !== null || end !== null) prepareAttributes(ring, attributes, notes, end)
+    const at = ring.reserve(SpanField.attributes + ATTRIBUTE_ROOM, false)
+    if (at < 0) {
+      ring.count('spans_dropped')
+      return
+    }
+    const { view } = ring
+    writeSpanIds(ring, at, span)
+    view.setUint8(at + 4, RecordType.span)
+    view.setUint8(at + SpanField.flags, span.flags)
+    view.setUint8(at + SpanField.kind, span.kind)
+    view.setUint8(at + SpanField.status, isError ? StatusCode.error : StatusCode.unset)
+    view.setFloat64(at + SpanField.startNs, span.startNs, true)
+    view.setFloat64(at + SpanField.endNs, endNs, true)
+    view.setUint32(at + SpanField.name, span.nameId, true)
+    view.setUint32(at + SpanField.layer, span.layerId, true)
+    view.setUint32(at + SpanField.integration, integration, true)
+    view.setUint32(at + SpanField.variant, variant, true)
+    view.setFloat32(at + SpanField.weight, span.weight, true)
+    const offset = writeAttributes(ring, at + SpanField.attributes, at + SpanField.attributes + ATTRIBUTE_ROOM, attributes, notes, end)
+    view.setUint16(at + SpanField.attributeCount, attributesWritten(), true)
+    view.setUint16(at + SpanField.attributeCount + 2, 0, true)
+    ring.commit(at, offset)
+    ring.count('spans_written')
+  }
+
+  /** Gives an open span another name (a route that is known only at the end). */
+  rename(span: Span, name: string): void {
+    if (span.ended || span.name === name) return
+    span.name = name
+    if (span.weight > 0) span.nameId = this.ring.intern(name)
+  }
+
+  /** Adds attributes to an open span. */
+  note(span: Span, attributes: Attributes): void {
+    if (span.ended || span.weight <= 0) return
+    if (span.notes === null) span.notes = { ...attributes }
+    else Object.assign(span.notes, attributes)
+  }
+
+  /** Records an event of a span (an exception, a chunk of interest). */
+  event(span: Span, name: string, attributes: Attributes): void {
+    if (span.weight <= 0) return
+    const { ring } = this
+    const nameId = ring.intern(name)
+    prepareAttributes(ring, attributes, null, null)
+    const at = ring.reserve(32 + ATTRIBUTE_ROOM, false)
+    if (at < 0) {
+      ring.count('events_dropped')
+      return
+    }
+    const { view } = ring
+    view.setUint32(at + 4, RecordType.event, true)
+    view.setInt32(at + 8, span.idLow, true)
+    view.setInt32(at + 12, span.idHigh, true)
+    view.setFloat64(at + 16, nowNs(), true)
+    view.setUint32(at + 24, nameId, true)
+    const offset = writeAttributes(ring, at + 32, at + 32 + ATTRIBUTE_ROOM, attributes, null, null)
+    view.setUint32(at + 28, attributesWritten(), true)
+    ring.commit(at, offset)
+  }
+
+  /** Records what was thrown: its class, message and stack as text; the object itself is not kept. */
+  exception(span: Span, error: unknown, message?: string): void {
+    if (span.weight <= 0) return
+    const isObject = typeof error === 'object' && error !== null
+    this.event(span, 'exception', {
+      'exception.type': errorType(error),
+      'exception.message':
+        message !== undefined ? message : isObject ? ownText(error, 'message') : typeof error === 'string' ? error : undefined,
+      'exception.stacktrace': isObject ? stackFrames(error) : undefined,
+    })
+  }
+
+  /** Links a span to another one, possibly of another trace. */
+  link(span: Span, trace: Trace, linkedHigh: number, linkedLow: number): void {
+    if (span.weight <= 0) return
+    const { ring } = this
+    const at = ring.reserve(40, false)
+    if (at < 0) {
+      ring.count('events_dropped')
+      return
+    }
+    const { view } = ring
+    view.setUint32(at + 4, RecordType.link, true)
+    view.setInt32(at + 8, span.idLow, true)
+    view.setInt32(at + 12, span.idHigh, true)
+    view.setInt32(at + 16, trace.b, true)
+    view.setInt32(at + 20, trace.a, true)
+    view.setInt32(at + 24, trace.d, true)
+    view.setInt32(at + 28, trace.c, true)
+    view.setInt32(at + 32, linkedLow, true)
+    view.setInt32(at + 36, linkedHigh, true)
+    ring.commit(at, at + 40)
+  }
+
+  /** Hands a payload to the writer, which keeps its size and keyed hash and, with capture on, its redacted text. */
+  payload(span: Span, payload: Payload): void {
+    if (span.weight <= 0 || payload.value === undefined) return
+    const { ring } = this
+    const role = ring.intern(payload.role)
+    const { text, cut, json } = boundedText(payload.value, this.settings.payloadChars)
+    const most = (32 + text.length * 3 + 7) & ~7
+    const at = role === 0 || most > ring.capacity / 4 ? -1 : ring.reserve(most, false)
+    if (at < 0) {
+      ring.count('payloads_dropped')
+      return
+    }
+    const { view } = ring
+    const bytes = ring.bytes.utf8Write(text, at + 32, text.length * 3)
+    if (cut) ring.count('payloads_truncated')
+    view.setUint8(at + 4, RecordType.payload)
+    view.setUint8(at + 5, 0)
+    view.setUint16(at + 6, role, true)
+    view.setInt32(at + 8, span.idLow, true)
+    view.setInt32(at + 12, span.idHigh, true)
+    view.setFloat64(at + 16, cut ? (typeof payload.value === 'string' ? payload.value.length : -1) : bytes, true)
+    view.setUint32(at + 24, (cut ? PayloadFlag.cut : 0) | (json ? PayloadFlag.json : PayloadFlag.text), true)
+    view.setUint32(at + 28, bytes, true)
+    ring.commit(at, at + 32 + bytes)
+  }
+
+  /** Records a fact about the process: a variant, a package, a fault. Facts may use the ring's reserve. */
+  fact(kind: keyof typeof FactKind, fact: object): void {
+    const { ring } = this
+    const text = JSON.stringify(fact)
+    const most = (16 + text.length * 3 + 7) & ~7
+    const at = most > ring.capacity / 4 ? -1 : ring.reserve(most, true)
+    if (at < 0) {
+      ring.count('facts_dropped')
+      return
+    }
+    const { view } = ring
+    const bytes = ring.bytes.utf8Write(text, at + 16, text.length * 3)
+    view.setUint8(at + 4, RecordType.fact)
+    view.setUint8(at + 5, 0)
+    view.setUint16(at + 6, FactKind[kind], true)
+    view.setUint32(at + 8, bytes, true)
+    ring.commit(at, at + 16 + bytes)
+  }
+
+  private rootWeight(): number {
+    const { sampleRate } = this.settings
+    if (sampleRate >= 1) return 1
+    return (random32() >>> 0) / 4_294_967_296 < sampleRate ? 1 / sampleRate : 0
+  }
+}
+
+/** W3C `traceparent` of a span. */
+export function traceparentOf(span: Span): string {
+  const { a, b, c, d } = span.trace
+  return `00-${hex32(a)}${hex32(b)}${hex32(c)}${hex32(d)}-${hex32(span.idHigh)}${hex32(span.idLow)}-0${span.weight > 0 ? '1' : '0'}`
+}
+
+/** `error.type` of a thrown value: its `code` when it is a system error, else its class name. */
+export function errorType(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? 'string' : '_OTHER'
+  const name = ownText(error, 'name')
+  if (name !== '' && name !== 'Error') return name
+  const constructor = (Object.getPrototypeOf(error) as { constructor?: unknown } | null)?.constructor
+  const className = typeof constructor === 'function' ? constructor.name : ''
+  return className !== '' && className !== 'Object' ? className : name || '_OTHER'
+}
+
+const MAX_STACK_CHARS = 4000
+
+/** V8's own getter of `stack`, where it is an accessor (newer V8); any other getter is the app's and is not run. */
+const v8StackGetter = Object.getOwnPropertyDescriptor(new Error('probe'), 'stack')?.get
+
+/** Frames only: the first lines of a stack repeat the message. Nothing is read when the app formats stacks itself. */
+function stackFrames(error: object): string | undefined {
+  if (typeof Error.prepareStackTrace === 'function') return undefined
+  const getter = Object.getOwnPropertyDescriptor(error, 'stack')?.get
+  const stack: unknown = getter !== undefined && getter === v8StackGetter ? getter.call(error) : ownText(error, 'stack')
+  if (typeof stack !== 'string' || stack === '') return undefined
+  const from = stack.search(/^\s+at /m)
+  return from < 0 ? undefined : stack.slice(from, from + MAX_STACK_CHARS)
+}
+
+function writeSpanIds(ring: Ring, at: number, span: Span): void {
+  const { view } = ring
+  const { trace } = span
+  view.setInt32(at + SpanField.spanId, span.idLow, true)
+  view.setInt32(at + SpanField.spanId + 4, span.idHigh, true)
+  view.setInt32(at + SpanField.parentId, span.parentLow, true)
+  view.setInt32(at + SpanField.parentId + 4, span.parentHigh, true)
+  view.setInt32(at + SpanField.traceHigh, trace.b, true)
+  view.setInt32(at + SpanField.traceHigh + 4, trace.a, true)
+  view.setInt32(at + SpanField.traceLow, trace.d, true)
+  view.setInt32(at + SpanField.traceLow + 4, trace.c, true)
+}

@@ -1,0 +1,76 @@
+import { hiddenState } from './hidden-state.ts'
+
+// What a web framework tells about a request that the HTTP server's span wants to know at its end.
+
+/** State of one exchange; emptied when its span ends. */
+export interface RequestState {
+  /** As it came in: middleware may change the request's own. */
+  method: string
+  /** Ends the exchange's span; undefined before it can end and afterwards. */
+  end: (() => void) | undefined
+  /** Route template, e.g. `/users/:id`. */
+  route: string | undefined
+  /** What a handler threw or passed on, for a response that turns out to be a failure. */
+  error: unknown
+  /** Concrete base path → template, for mounted routers: `/users/42`, `/users/:id`, … */
+  mounts: string[] | undefined
+}
+
+const states = hiddenState<RequestState>('request')
+
+/** Gives `request` a state; undefined when it has one already (an event that is emitted again, a forwarded request). */
+export function attachState(request: object): RequestState | undefined {
+  if (states.get(request) !== undefined) return undefined
+  const state: RequestState = { method: '', end: undefined, route: undefined, error: undefined, mounts: undefined }
+  states.set(request, state)
+  return state
+}
+
+/** The state of a request whose span is recorded. */
+export function stateOf(request: object): RequestState | undefined {
+  return states.get(request)
+}
+
+/** Says which route handles `request`. Does nothing for a request without a recorded span. */
+export function setRoute(request: object, template: string): void {
+  const state = states.get(request)
+  if (state !== undefined) state.route = template
+}
+
+/** Says that handling `request` failed with `error`. */
+export function setRequestError(request: object, error: unknown): void {
+  const state = states.get(request)
+  if (state !== undefined) state.error = error
+}
+
+/** Remembers that `base`, as it stands in the request's URL, came from the template `template` of a mount path. */
+export function addMount(request: object, base: string, template: string): void {
+  const state = states.get(request)
+  if (state === undefined) return
+  const { mounts } = state
+  if (mounts === undefined) {
+    state.mounts = [base, template]
+    return
+  }
+  let outer = ''
+  let outerLength = 0
+  for (let i = 0; i < mounts.length; i += 2) {
+    const known = mounts[i] as string
+    if (known.length >= outerLength && known.length < base.length && base.startsWith(known) && base[known.length] === '/') {
+      outer = mounts[i + 1] as string
+      outerLength = known.length
+    }
+  }
+  const at = mounts.findIndex((known, index) => index % 2 === 0 && known === base)
+  if (at >= 0) mounts[at + 1] = outer + template
+  else mounts.push(base, outer + template)
+}
+
+/** Template of the concrete base path of a mounted router; undefined when its mount was not seen. */
+export function mountTemplate(request: object, base: string): string | undefined {
+  if (base === '') return ''
+  const mounts = states.get(request)?.mounts
+  if (mounts === undefined) return undefined
+  const at = mounts.findIndex((known, index) => index % 2 === 0 && known === base)
+  return at < 0 ? undefined : mounts[at + 1]
+}

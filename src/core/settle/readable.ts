@@ -1,0 +1,94 @@
+import { replaceMethod, stepper, watchIterator } from './iterator.ts'
+import type { StreamMeter } from './stream-meter.ts'
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** True for a web ReadableStream. */
+export function isWebReadable(value: object): value is ReadableStream {
+  return typeof ReadableStream === 'function' && value instanceof ReadableStream
+}
+
+/** True for a Readable of `node:stream` or of the `readable-stream` package. */
+export function isNodeReadable(value: object): value is NodeJS.ReadableStream {
+  const { pipe, read, on, _readableState: state } = value as Record<'pipe' | 'read' | 'on' | '_readableState', unknown>
+  return typeof pipe === 'function' && typeof read === 'function' && typeof on === 'function' && typeof state === 'object'
+}
+
+/**
+ * Watches whoever reads a web stream through its public methods. Node's own consumers that take it apart inside
+ * (`structuredClone`, `pipeThrough` chains) are seen at the last readable only.
+ */
+export function watchWebReadable(meter: StreamMeter, stream: ReadableStream): boolean {
+  const branch = countedBranch(meter)
+  const wrap = (key: string | symbol, after: (result: unknown, locked: boolean) => unknown): boolean => {
+    const original = Reflect.get(stream, key) as AnyFunction | undefined
+    if (original === undefined) return false
+    return replaceMethod(stream, key, function (this: unknown, ...args: unknown[]): unknown {
+      const { locked } = stream
+      return after(Reflect.apply(original, this, args), locked)
+    })
+  }
+  const watched = wrap('getReader', (reader) => {
+    watchReader(meter, reader as ReadableStreamDefaultReader, branch)
+    return reader
+  })
+  if (!watched) return false
+  for (const key of ['values', Symbol.asyncIterator]) {
+    wrap(key, (iterator) => {
+      watchIterator(meter, iterator as object, branch)
+      return iterator
+    })
+  }
+  wrap('cancel', (result, locked) => {
+    if (!locked) meter.stopped()
+    return result
+  })
+  wrap('tee', (branches) => {
+    meter.branches++
+    for (const part of branches as ReadableStream[]) watchWebReadable(meter, part)
+    return branches
+  })
+  wrap('pipeTo', (done) => (done as Promise<void>).then(() => meter.exhausted(), rethrowing(meter)))
+  wrap('pipeThrough', (readable) => {
+    watchWebReadable(meter, readable as ReadableStream)
+    return readable
+  })
+  meter.watchCollection(stream)
+  return true
+}
+
+function watchReader(meter: StreamMeter, reader: ReadableStreamDefaultReader, isNew: () => boolean): void {
+  replaceMethod(reader, 'read', stepper(meter, reader.read as AnyFunction, isNew))
+  const { cancel } = reader
+  replaceMethod(reader, 'cancel', function (this: unknown, ...args: unknown[]): unknown {
+    meter.stopped()
+    return Reflect.apply(cancel, this, args)
+  })
+}
+
+/** After a `tee()` both branches deliver every chunk; only the one that is ahead counts. */
+function countedBranch(meter: StreamMeter): () => boolean {
+  let seen = meter.chunks
+  return () => ++seen > meter.chunks
+}
+
+function rethrowing(meter: StreamMeter): (error: unknown) => never {
+  return (error) => {
+    meter.failed(error)
+    throw error
+  }
+}
+
+/** Watches a Node stream by its events; no listener is added, so an unheard `error` stays unheard. */
+export function watchNodeReadable(meter: StreamMeter, stream: NodeJS.ReadableStream): boolean {
+  const { emit } = stream as NodeJS.ReadableStream & { emit: AnyFunction }
+  const watched = replaceMethod(stream, 'emit', function (this: unknown, event: unknown, ...args: unknown[]): unknown {
+    if (event === 'data') meter.got(args[0])
+    else if (event === 'end') meter.exhausted()
+    else if (event === 'error') meter.failed(args[0])
+    else if (event === 'close') meter.stopped()
+    return Reflect.apply(emit, this, [event, ...args])
+  })
+  if (watched) meter.watchCollection(stream)
+  return watched
+}

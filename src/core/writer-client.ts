@@ -1,0 +1,64 @@
+import { Worker } from 'node:worker_threads'
+import { WriterState, WriterWord } from './layout.ts'
+
+// The app thread's side of the writer thread: start it, tell it things, wait for it at exit.
+
+/** Longest the exit of the app waits for a living writer whose counter moves, in ms. */
+const MAX_EXIT_WAIT_MS = 1000
+const STEP_MS = 20
+/** A writer whose counter stands still this long is not waited for. */
+const MAX_STILL_MS = 300
+
+export interface WriterClient {
+  readonly control: Int32Array
+  readonly state: () => number
+  post(message: object): void
+  /** Blocks until the writer has stored everything, at most 1 s. True when it did. */
+  flush(end?: { code: number; reason: string }): boolean
+}
+
+/** Starts the writer thread of this process. It keeps no event loop alive and inherits no preload. */
+export function startWriter(file: string, control: SharedArrayBuffer, workerData: object): WriterClient {
+  const words = new Int32Array(control)
+  const worker = new Worker(file, {
+    workerData: { ...workerData, control },
+    name: 'perf-agent-writer',
+    env: {},
+    execArgv: [],
+    stdin: false,
+    trackUnmanagedFds: false,
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
+  worker.unref()
+  worker.on('error', () => Atomics.store(words, WriterWord.state, WriterState.dead))
+  worker.on('exit', () => Atomics.store(words, WriterWord.state, WriterState.dead))
+  const state = (): number => Atomics.load(words, WriterWord.state)
+  return {
+    control: words,
+    state,
+    post: (message) => worker.postMessage(message),
+    flush(end) {
+      if (state() !== WriterState.ready) return false
+      const wanted = Atomics.add(words, WriterWord.flushRequested, 1) + 1
+      worker.postMessage({ type: 'flush', number: wanted, end })
+      return waitForFlush(words, wanted)
+    },
+  }
+}
+
+function waitForFlush(words: Int32Array, wanted: number): boolean {
+  let progress = Atomics.load(words, WriterWord.progress)
+  let stillMs = 0
+  for (let waitedMs = 0; waitedMs < MAX_EXIT_WAIT_MS;) {
+    const done = Atomics.load(words, WriterWord.flushDone)
+    if (((done - wanted) | 0) >= 0) return true
+    if (Atomics.load(words, WriterWord.state) !== WriterState.ready) return false
+    if (Atomics.wait(words, WriterWord.flushDone, done, STEP_MS) !== 'timed-out') continue
+    waitedMs += STEP_MS
+    const now = Atomics.load(words, WriterWord.progress)
+    stillMs = now === progress ? stillMs + STEP_MS : 0
+    progress = now
+    if (stillMs >= MAX_STILL_MS) return false
+  }
+  return false
+}

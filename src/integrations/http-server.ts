@@ -1,0 +1,126 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { defineIntegration, target } from '../core/integration.ts'
+import type { SpanStart } from '../core/integration.ts'
+import { attachState, stateOf } from '../core/request-route.ts'
+import type { RequestState } from '../core/request-route.ts'
+import { httpSpanName, serverAttributes, serverEnd } from '../semantics/http.ts'
+
+interface Exchange {
+  self: Server
+  args: [event: string, request: IncomingMessage, response: ServerResponse]
+}
+
+// No listener is added anywhere: the app's listener counts stay what they are. The request's events pass through `emit` of the
+// server, its end is the response's `close`, which Node emits once for every response, finished or cut off.
+export default defineIntegration({
+  name: 'http-server',
+  module: ['node:http', 'node:https'],
+  kind: 'http',
+  targets: [
+    target<Exchange>({
+      path: 'Server.prototype.emit',
+      versions: '*',
+      settles: 'observed',
+      start({ args: [event, request, response] }) {
+        switch (event) {
+          case 'request':
+          case 'checkContinue':
+          case 'checkExpectation': {
+            const state = attachState(request)
+            return state === undefined ? undefined : serverSpan(request, state)
+          }
+          case 'upgrade':
+          case 'connect': {
+            // The socket is the app's from here on; the span covers the hand-over.
+            const state = response === undefined ? undefined : attachState(request)
+            return state === undefined ? undefined : { ...serverSpan(request, state), settles: 'return' }
+          }
+          default:
+            return undefined
+        }
+      },
+      observe({ args: [, request, response] }, _result, end) {
+        const state = stateOf(request)
+        if (state === undefined) return
+        const finish = (): void => {
+          const { error } = state
+          end(error !== undefined && response.statusCode >= 500 ? { ok: false, error } : { ok: true, result: undefined })
+          state.error = undefined
+        }
+        if (response.closed) finish()
+        else state.end = finish
+      },
+      end({ args: [event, request, response] }) {
+        const state = stateOf(request)
+        const route = state?.route
+        if (state !== undefined) state.mounts = state.route = undefined
+        if (event === 'upgrade' || event === 'connect') return { attributes: { 'perf.http.upgrade': upgradeProtocol(request) } }
+        const status = response.headersSent ? response.statusCode : undefined
+        return serverEnd({ status, route, aborted: !response.writableFinished }, state?.method ?? '')
+      },
+    }),
+    target<{ self: ServerResponse; args: [event: string] }>({
+      path: 'ServerResponse.prototype.emit',
+      versions: '*',
+      settles: 'return',
+      start({ self: { req }, args: [event] }) {
+        if (event === 'close') endExchange(req)
+        return undefined
+      },
+    }),
+    // A pipelined request whose connection breaks before its turn: its response never had a socket and emits nothing.
+    target<{ self: IncomingMessage; args: [error: unknown] }>({
+      path: 'IncomingMessage.prototype._destroy',
+      versions: '*',
+      settles: 'return',
+      start({ self, args: [error] }) {
+        if (error !== null && error !== undefined) endExchange(self)
+        return undefined
+      },
+    }),
+  ],
+})
+
+function endExchange(request: IncomingMessage): void {
+  const state = stateOf(request)
+  const end = state?.end
+  if (state === undefined || end === undefined) return
+  state.end = undefined
+  end()
+}
+
+function serverSpan(request: IncomingMessage, state: RequestState): SpanStart {
+  const { method = '', socket } = request
+  state.method = method
+  return {
+    name: httpSpanName(method),
+    kind: 'server',
+    parent: { traceparent: rawHeader(request, 'traceparent') },
+    attributes: serverAttributes({
+      method,
+      target: request.url ?? '',
+      scheme: (socket as TLSSocket).encrypted ? 'https' : 'http',
+      host: rawHeader(request, 'host'),
+      clientAddress: socket.remoteAddress,
+      protocolVersion: request.httpVersion,
+    }),
+  }
+}
+
+/** A header without making Node build `request.headers` (about 1 µs) when the app itself never asks; undefined when it came twice. */
+function rawHeader({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  let found: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const header = rawHeaders[i] as string
+    if (header.length !== name.length || header.toLowerCase() !== name) continue
+    if (found !== undefined) return undefined
+    found = rawHeaders[i + 1]
+  }
+  return found
+}
+
+function upgradeProtocol(request: IncomingMessage): string | undefined {
+  const value = rawHeader(request, 'upgrade')?.toLowerCase()
+  return value !== undefined && /^[a-z0-9/._-]{1,32}$/.test(value) ? value : undefined
+}

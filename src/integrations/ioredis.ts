@@ -1,0 +1,209 @@
+import { defineIntegration, target, type Attributes, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
+import { endpointAt, endpointOf, failed, withParameters, type Address, type Endpoint } from '../semantics/db.ts'
+
+// ioredis 5 and 6, one server (Cluster is not covered). One span per command, one per pipeline or transaction. The channels
+// that ioredis publishes since 5.11 are not used: see docs/decisions/ioredis.md for the measurement.
+
+interface Redis {
+  options: { host?: string; port?: number; path?: string | null; db?: number }
+  condition?: { select?: number } | null
+  status: string
+  commandQueue?: Queue
+  offlineQueue?: Queue
+}
+
+interface Queue {
+  peekBack(): { command: Command } | undefined
+}
+
+interface Command {
+  name: string
+  args: unknown[]
+  isResolved?: boolean
+  /** Since 6.0. */
+  isSettled?: boolean
+  resolve(value: unknown): unknown
+  reject(error: unknown): unknown
+  [observed]?: true
+}
+
+interface Pipeline {
+  redis: Redis
+  isCluster: boolean
+  promise: Promise<[Error | null, unknown][]>
+  _queue: Command[]
+  _transactions: number
+}
+
+type CommandCall = { self: Redis; args: [command: Command, stream?: unknown]; result: unknown }
+type QueueCall = { self: Pipeline; args: [command: Command]; result: unknown }
+type BatchCall = { self: Pipeline; args: []; result: unknown }
+
+/** ioredis sends a command again after a reconnect, and a queued one when it is ready: it has its span already. */
+const observed = Symbol.for('perf.agent.ioredis.observed')
+const VERSIONS = '>=5 <7'
+
+export default defineIntegration({
+  name: 'ioredis',
+  module: 'ioredis',
+  kind: 'db',
+  targets: [
+    target<CommandCall>({
+      path: 'default.prototype.sendCommand',
+      versions: VERSIONS,
+      settles: 'observed',
+      start: ({ self, args: [command, stream] }) =>
+        stream !== undefined || isHandshake(self, command) ? undefined : startCommand(self, command),
+      end: endCommand,
+      observe: ({ self, args: [command] }, _result, end) => {
+        if (isPending(self, command)) watch(command, end)
+        else if (command.isResolved === true) end({ ok: true, result: undefined })
+        else end({ ok: true, result: undefined }, { status: 'error', errorType: 'Error' })
+      },
+    }),
+    // With auto-pipelining the callers of one pipeline are many: each command gets its span where it was called.
+    target<QueueCall>({
+      path: 'Pipeline.prototype.sendCommand',
+      versions: VERSIONS,
+      settles: 'observed',
+      start: ({ self, args: [command] }) => (isAutomatic(self) ? startCommand(self.redis, command) : undefined),
+      end: endCommand,
+      observe: ({ args: [command] }, _result, end) => watch(command, end),
+    }),
+    target<BatchCall>({
+      path: 'Pipeline.prototype.exec',
+      versions: VERSIONS,
+      settles: 'observed',
+      start: startBatch,
+      observe: ({ self }, _result, end) => {
+        // Outside of a cluster it never rejects: every failure is in the list.
+        void self.promise.then((replies) => end({ ok: true, result: replies }, endBatch(replies)))
+      },
+    }),
+    target<{ self: Redis; args: []; result: unknown }>({
+      path: 'default.prototype.connect',
+      versions: VERSIONS,
+      settles: 'callback',
+      start: ({ self }) => ({ name: 'CONNECT', kind: 'client', attributes: endpoint(self).attributes }),
+      end: endCommand,
+    }),
+  ],
+})
+
+function startCommand(redis: Redis, command: Command): SpanStart | undefined {
+  if (command[observed] === true) return undefined
+  const name = nameOf(command)
+  const start = endpoint(redis).operation(name, BLOCKING.has(name) ? { 'perf.db.blocking': true } : undefined)
+  return HOLDS_SECRETS.has(name) ? start : withParameters(start, command.args)
+}
+
+function endCommand(_call: unknown, outcome: Outcome): SpanEnd | undefined {
+  if (outcome.ok) return undefined
+  const code = codeOf(outcome.error)
+  // How a defined command finds out that the server does not know its script yet; EVAL follows.
+  return code === 'NOSCRIPT' ? { status: 'unset', attributes: { 'db.response.status_code': code } } : failed(outcome.error, code)
+}
+
+/** Sees the reply where ioredis hands it to the promise: the promise itself stays untouched, unhandled rejections included. */
+function watch(command: Command, end: (outcome: Outcome) => void): void {
+  const { resolve, reject } = command
+  command[observed] = true
+  command.resolve = (value) => {
+    end({ ok: true, result: undefined })
+    return resolve(value)
+  }
+  command.reject = (error) => {
+    end({ ok: false, error })
+    return reject(error)
+  }
+}
+
+/** False when ioredis has answered by itself already: connection closed, no offline queue, `quit` before connecting. */
+function isPending(redis: Redis, command: Command): boolean {
+  if (command.isSettled !== undefined) return !command.isSettled
+  return redis.commandQueue?.peekBack()?.command === command || redis.offlineQueue?.peekBack()?.command === command
+}
+
+/** What ioredis says to the server by itself before it is ready. */
+function isHandshake(redis: Redis, command: Command): boolean {
+  return redis.status === 'connect' && HANDSHAKE.has(command.name)
+}
+
+function isAutomatic(pipeline: Pipeline): boolean {
+  return Object.getOwnPropertySymbols(pipeline).some((symbol) => symbol.description === 'callbacks')
+}
+
+function startBatch({ self }: Call<BatchCall>): SpanStart | undefined {
+  const commands = self._queue
+  // `multi().exec()` comes here first to add EXEC to its queue.
+  if (self._transactions > 0 || commands.length === 0 || self.isCluster || isAutomatic(self)) return undefined
+  const isTransaction = commands[0]?.name === 'multi'
+  const own = isTransaction ? commands.slice(1, -1) : commands
+  const names = new Set(own.map(nameOf))
+  const operation = `${isTransaction ? 'MULTI' : 'PIPELINE'}${names.size === 1 ? ` ${[...names][0]}` : ''}`
+  const attributes: Attributes = { ...endpoint(self.redis).attributes, 'db.operation.name': operation }
+  if (own.length !== 1) attributes['db.operation.batch.size'] = own.length
+  return withParameters({ name: operation, kind: 'client', attributes }, own.filter((command) => !HOLDS_SECRETS.has(nameOf(command))).map(({ args }) => args)) // prettier-ignore
+}
+
+function endBatch(replies: [Error | null, unknown][]): SpanEnd | undefined {
+  const errors = replies.flatMap(([error]) => (error === null || error === undefined ? [] : [error]))
+  if (errors.length === 0) return undefined
+  const code = codeOf(errors[0])
+  return {
+    status: 'error',
+    errorType: code ?? 'Error',
+    attributes: { 'db.response.status_code': code, 'perf.db.failed_commands': errors.length },
+  }
+}
+
+const HANDSHAKE = new Set(['auth', 'hello', 'select', 'client', 'readonly', 'info'])
+const HOLDS_SECRETS = new Set(['AUTH', 'HELLO', 'ACL', 'CONFIG', 'MIGRATE'])
+const BLOCKING = new Set([
+  'BLPOP',
+  'BRPOP',
+  'BRPOPLPUSH',
+  'BLMOVE',
+  'BLMPOP',
+  'BZPOPMIN',
+  'BZPOPMAX',
+  'BZMPOP',
+  'WAIT',
+  'WAITAOF',
+  'MONITOR',
+])
+
+const names = new Map<string, string>()
+
+/** The command's name in capitals; ioredis has `get` for `redis.get` and whatever was given for `redis.call`. */
+function nameOf({ name }: Command): string {
+  let upper = names.get(name)
+  if (upper === undefined) {
+    upper = name.toUpperCase()
+    if (names.size < 1000) names.set(name, upper)
+  }
+  return upper
+}
+
+/** `SELECT` changes the database of a connection. */
+function endpoint(redis: Redis): Endpoint {
+  const known = endpointOf(redis, addressOf)
+  return known.attributes['db.namespace'] === String(selected(redis)) ? known : endpointAt(addressOf(redis))
+}
+
+function addressOf(redis: Redis): Address {
+  const { host, port, path } = redis.options
+  return { system: 'redis', host: path ?? host, port: path ? undefined : port, namespace: String(selected(redis)) }
+}
+
+function selected(redis: Redis): number {
+  return redis.condition?.select ?? redis.options.db ?? 0
+}
+
+/** `WRONGTYPE` of `WRONGTYPE Operation against a key …`, or the code of a socket error. */
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { code, message, name } = error as { code?: unknown; message?: unknown; name?: unknown }
+  if (typeof code === 'string') return code
+  return name === 'ReplyError' && typeof message === 'string' ? /^[A-Z]+/.exec(message)?.[0] : undefined
+}

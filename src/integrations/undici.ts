@@ -1,0 +1,96 @@
+import { binding, defineIntegration } from '../core/integration.ts'
+import type { Payload } from '../core/integration.ts'
+import { messages } from '../core/messages.ts'
+import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
+
+interface UndiciRequest {
+  origin: string | URL
+  method: string
+  path: string
+  upgrade?: string | null
+  /** undici 6: flat list; 5: text. */
+  headers: readonly (string | readonly string[])[] | string
+  addHeader(name: string, value: string): unknown
+}
+interface Message {
+  request: UndiciRequest
+  response?: { statusCode: number }
+  error?: unknown
+}
+
+// A pool with no free connection keeps the call and sends it when another one ends; a retry is sent when a timer fires. The handler
+// of the call, from 7 on wrapped by `UnwrapHandler`, carries the caller's context until then.
+const carriers = [
+  binding({ file: /^lib\/(?:dispatcher\/)?dispatcher-base$/, path: 'prototype.dispatch', versions: '>=6.0.0 <9', carries: 1 }),
+  binding({ file: 'lib/handler/unwrap-handler', path: 'unwrap', versions: '>=7.0.0 <9', carries: 'result' }),
+]
+
+// Node's own fetch and the npm package publish on the same channels, so one subscription sees both and loads neither.
+export default defineIntegration({
+  name: 'undici',
+  module: 'undici',
+  kind: 'http',
+  targets: [
+    ...carriers,
+    messages<Message>({
+      versions: '*',
+      subject: ({ request }) => request,
+      begin: 'undici:request:create',
+      start({ request }) {
+        // A tunnel is part of the request that needs it; the end of an upgrade is not published before 7.
+        if (request.method === 'CONNECT' || request.upgrade) return undefined
+        const { method, path } = request
+        const { protocol, hostname, port } = originOf(request.origin)
+        return {
+          name: httpSpanName(method),
+          kind: 'client',
+          attributes: clientAttributes({
+            method,
+            scheme: protocol.slice(0, -1),
+            host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
+            port: port === '' ? undefined : Number(port),
+            path,
+          }),
+          payloads: queryPayload(path),
+        }
+      },
+      destination: ({ request }) => originOf(request.origin).host,
+      inject({ request }, traceparent) {
+        if (!hasTraceparent(request.headers)) request.addHeader('traceparent', traceparent)
+      },
+      updates: {
+        'undici:request:headers': ({ response }) => clientEnd(response?.statusCode),
+      },
+      ends: {
+        'undici:request:trailers': () => ({ outcome: { ok: true, result: undefined } }),
+        'undici:request:error': ({ error }) => ({
+          outcome: { ok: false, error },
+          end: isCancel(error) ? { status: 'unset', attributes: { 'perf.http.aborted': true } } : { status: 'error' },
+        }),
+      },
+    }),
+  ],
+})
+
+let lastOrigin: string | URL | undefined
+let lastUrl = new URL('http://localhost')
+
+function originOf(origin: string | URL): URL {
+  if (origin !== lastOrigin) {
+    lastUrl = typeof origin === 'string' ? new URL(origin) : origin
+    lastOrigin = origin
+  }
+  return lastUrl
+}
+
+function queryPayload(path: string): Payload[] | undefined {
+  const mark = path.indexOf('?')
+  return mark < 0 ? undefined : [{ role: 'url.query', value: path.slice(mark + 1) }]
+}
+
+function hasTraceparent(headers: UndiciRequest['headers']): boolean {
+  if (typeof headers === 'string') return /^traceparent:/im.test(headers)
+  return headers.some(
+    (header, index) => index % 2 === 0 && typeof header === 'string' && header.length === 11 && header.toLowerCase() === 'traceparent',
+  )
+}

@@ -1,0 +1,176 @@
+import type { StreamNaming } from '../core/settle/ending.ts'
+import type { Attributes, Payload, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
+
+// Attributes of AI calls by the names of OpenTelemetry's GenAI conventions v1.41; our own start with `perf.ai.`.
+
+/** `gen_ai.operation.name`; the last two are ours, the conventions allow custom values. */
+export type AiOperation = 'chat' | 'text_completion' | 'embeddings' | 'generate_content' | 'count_tokens' | 'create_batch'
+
+/** What the provider said it billed. Nothing here is ever estimated. */
+export interface AiUsage {
+  /** All input tokens, those read from or written to a prompt cache included. */
+  inputTokens?: number | undefined
+  /** All output tokens, reasoning included. */
+  outputTokens?: number | undefined
+  cacheReadTokens?: number | undefined
+  cacheCreationTokens?: number | undefined
+  /** The part of `cacheCreationTokens` that is kept for an hour and costs more. */
+  cacheCreation1hTokens?: number | undefined
+  reasoningTokens?: number | undefined
+}
+
+/** The part of an SDK resource (`client.messages`, `client.chat.completions`) that is read: its client. */
+export interface AiResource {
+  _client?: { baseURL?: unknown }
+}
+
+const PROVIDERS: readonly [host: RegExp, provider: string][] = [
+  [/(^|\.)openai\.azure\.com$|\.cognitiveservices\.azure\.com$/, 'azure.ai.openai'],
+  [/\.(services|inference)\.ai\.azure\.com$/, 'azure.ai.inference'],
+  [/(^|\.)openai\.com$/, 'openai'],
+  [/(^|\.)(anthropic|claude)\.com$/, 'anthropic'],
+  [/(^|\.)groq\.com$/, 'groq'],
+  [/(^|\.)deepseek\.com$/, 'deepseek'],
+  [/(^|\.)x\.ai$/, 'x_ai'],
+  [/(^|\.)perplexity\.ai$/, 'perplexity'],
+  [/(^|\.)mistral\.ai$/, 'mistral_ai'],
+  [/(^|\.)cohere\.(ai|com)$/, 'cohere'],
+  [/(^|\.)moonshot\.(ai|cn)$/, 'moonshot_ai'],
+  [/^generativelanguage\.googleapis\.com$/, 'gcp.gemini'],
+  [/aiplatform\.googleapis\.com$/, 'gcp.vertex_ai'],
+  [/^bedrock.*\.amazonaws\.com$/, 'aws.bedrock'],
+  [/\.ml\.cloud\.ibm\.com$/, 'ibm.watsonx.ai'],
+]
+
+/** `gen_ai.provider.name` of a host; `fallback` (whose protocol is spoken) for an unknown one. */
+export function providerOf(host: string, fallback: string): string {
+  return PROVIDERS.find(([pattern]) => pattern.test(host))?.[1] ?? fallback
+}
+
+/** Where a client's requests go and whose models answer. */
+export function endpointAttributes(resource: AiResource, fallback: string): Attributes {
+  const baseURL = resource._client?.baseURL
+  const url = typeof baseURL === 'string' && URL.canParse(baseURL) ? new URL(baseURL) : undefined
+  if (url === undefined) return { 'gen_ai.provider.name': fallback }
+  return {
+    'gen_ai.provider.name': providerOf(url.hostname, fallback),
+    'server.address': url.hostname,
+    'server.port': url.port === '' ? undefined : Number(url.port),
+  }
+}
+
+/** The start of a call's span: `chat gpt-4o`. */
+export function aiStart(operation: AiOperation, model: unknown, attributes: Attributes, payloads: Payload[]): SpanStart {
+  const known = typeof model === 'string' && model !== '' ? model : undefined
+  return {
+    name: known === undefined ? operation : `${operation} ${known}`,
+    kind: 'client',
+    attributes: { 'gen_ai.operation.name': operation, 'gen_ai.request.model': known, ...attributes },
+    payloads: payloads.filter(({ value }) => value !== undefined && value !== null),
+  }
+}
+
+/** Usage as attributes; what the provider did not say is left out. */
+export function usageAttributes(usage: AiUsage | undefined): Attributes {
+  if (usage === undefined) return {}
+  return {
+    'gen_ai.usage.input_tokens': usage.inputTokens,
+    'gen_ai.usage.output_tokens': usage.outputTokens,
+    'gen_ai.usage.cache_read.input_tokens': usage.cacheReadTokens,
+    'gen_ai.usage.cache_creation.input_tokens': usage.cacheCreationTokens,
+    'perf.ai.usage.cache_creation_1h_tokens': usage.cacheCreation1hTokens === 0 ? undefined : usage.cacheCreation1hTokens,
+    'gen_ai.usage.reasoning.output_tokens': usage.reasoningTokens,
+  }
+}
+
+/** What an API error says: status, the provider's code as `error.type`, how long to wait, the request's id. */
+export function apiErrorEnd(error: unknown): SpanEnd | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { status, code, error: body, headers, requestID, request_id: requestId } = error as ApiError
+  // openai puts the inner error here, anthropic the whole body: { type: 'error', error: { type: 'rate_limit_error' } }.
+  const type = body?.error?.type ?? body?.type
+  return {
+    attributes: {
+      'http.response.status_code': typeof status === 'number' ? status : undefined,
+      'perf.ai.request_id': text(requestID ?? requestId) ?? header(headers, 'x-request-id') ?? header(headers, 'request-id'),
+      'perf.ai.retry_after_ms': retryAfterMs(headers),
+    },
+    errorType: text(code) ?? text(type),
+  }
+}
+
+interface ApiError {
+  status?: unknown
+  code?: unknown
+  error?: { type?: unknown; error?: { type?: unknown } } | null
+  headers?: unknown
+  requestID?: unknown
+  request_id?: unknown
+}
+
+/** How long the provider asked to wait before the next attempt. */
+function retryAfterMs(headers: unknown): number | undefined {
+  const ms = Number(header(headers, 'retry-after-ms'))
+  if (ms >= 0) return ms
+  const seconds = Number(header(headers, 'retry-after'))
+  return seconds >= 0 ? seconds * 1000 : undefined
+}
+
+/** One header of a `Headers`, or of the plain object that openai 4 gives; NaN-making `undefined` when there is none. */
+function header(headers: unknown, name: string): string | undefined {
+  if (typeof headers !== 'object' || headers === null) return undefined
+  const { get } = headers as { get?: unknown }
+  const value: unknown = typeof get === 'function' ? Reflect.apply(get, headers, [name]) : (headers as Record<string, unknown>)[name]
+  return text(value)
+}
+
+/** The end of a call whose app took the raw `Response`: status and size by its headers, nothing of the body. */
+export function rawResponseEnd(result: unknown): SpanEnd | undefined {
+  if (typeof result !== 'object' || result === null) return undefined
+  const { status, headers, body } = result as { status?: unknown; headers?: unknown; body?: unknown }
+  if (typeof status !== 'number' || typeof headers !== 'object' || body === undefined) return undefined
+  const length = Number(header(headers, 'content-length'))
+  return {
+    attributes: {
+      'http.response.status_code': status,
+      'http.response.body.size': Number.isNaN(length) ? undefined : length,
+      'perf.ai.raw_response': true,
+    },
+  }
+}
+
+/** Names of the tools a model asked for; undefined when it asked for none. */
+export function toolCallNames(names: readonly unknown[]): string[] | undefined {
+  const known = names.filter((name) => typeof name === 'string')
+  return known.length === 0 ? undefined : known
+}
+
+/** A finish reason per choice; undefined before there is one. */
+export function finishReasons(reasons: readonly unknown[]): string[] | undefined {
+  const known = reasons.filter((reason) => typeof reason === 'string')
+  return known.length === 0 ? undefined : known
+}
+
+/** A stream target's reading whose first chunk is timed as the conventions say. */
+export function aiStream<State>(reading: StreamReading<State>): StreamReading<never> & StreamNaming {
+  return { ...reading, firstChunkSeconds: 'gen_ai.response.time_to_first_chunk' } as unknown as StreamReading<never> & StreamNaming
+}
+
+/** Text that a stream delivers in pieces, up to a limit; pieces after it are dropped. */
+export function joined(kept: string, piece: unknown): string {
+  return typeof piece === 'string' && kept.length < MAX_KEPT_CHARS ? kept + piece : kept
+}
+const MAX_KEPT_CHARS = 1 << 20
+
+/** Decoded size in bytes of a base64 text. */
+export function base64Bytes(encoded: string): number {
+  const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0
+  return Math.floor((encoded.length * 3) / 4) - padding
+}
+
+/** The length of an array, else undefined: for counts of messages and tools. */
+export function countOf(value: unknown): number | undefined {
+  return Array.isArray(value) ? value.length : undefined
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)

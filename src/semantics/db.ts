@@ -1,0 +1,116 @@
+// Attributes of calls to databases, by OpenTelemetry's conventions. Values never become attributes: what was sent beside
+// the statement goes into a payload, of which only size and keyed hash are kept unless capture is on.
+import type { Attributes, Payload, SpanEnd, SpanStart } from '../core/integration.ts'
+import { describeStatement } from './sql.ts'
+
+/** Where calls go. No user, no password. */
+export interface Address {
+  system: string
+  host: string | undefined
+  port: number | undefined
+  namespace: string | undefined
+}
+
+/** Statements kept per endpoint; beyond it the cache starts anew. */
+const MAX_CACHED = 500
+/** Longer statements are not kept: they are mostly generated and never repeated. */
+const MAX_CACHED_CHARS = 4096
+
+/** One database of one server: its attributes, and the ready-made starts of what is sent to it. */
+export class Endpoint {
+  readonly attributes: Attributes
+  readonly #parameterised = new Map<string, SpanStart>()
+  readonly #plain = new Map<string, SpanStart>()
+  readonly #operations = new Map<string, SpanStart>()
+
+  constructor({ system, host, port, namespace }: Address) {
+    this.attributes = Object.freeze({ 'db.system.name': system, 'db.namespace': namespace, 'server.address': host, 'server.port': port })
+  }
+
+  /** The start of a SQL statement: shared and frozen, the same object for the same text. */
+  statement(sql: string, parameterised: boolean): SpanStart {
+    const cache = parameterised ? this.#parameterised : this.#plain
+    return cache.get(sql) ?? keep(cache, sql, this.#describe(sql, parameterised))
+  }
+
+  /** The start of a command that is named by its operation alone (Redis). */
+  operation(name: string, more?: Attributes): SpanStart {
+    return (
+      this.#operations.get(name) ?? keep(this.#operations, name, client(name, { ...this.attributes, 'db.operation.name': name, ...more }))
+    )
+  }
+
+  #describe(sql: string, parameterised: boolean): SpanStart {
+    const { text, summary, operation, collection } = describeStatement(sql, parameterised)
+    const namespace = this.attributes['db.namespace']
+    return client(summary || (typeof namespace === 'string' ? namespace : String(this.attributes['db.system.name'])), {
+      ...this.attributes,
+      'db.operation.name': operation,
+      'db.collection.name': collection,
+      'db.query.summary': summary || undefined,
+      'db.query.text': text,
+    })
+  }
+}
+
+function client(name: string, attributes: Attributes): SpanStart {
+  return Object.freeze({ name, kind: 'client', attributes: Object.freeze(attributes) })
+}
+
+function keep(cache: Map<string, SpanStart>, key: string, start: SpanStart): SpanStart {
+  if (key.length > MAX_CACHED_CHARS) return start
+  if (cache.size >= MAX_CACHED) cache.clear()
+  cache.set(key, start)
+  return start
+}
+
+const byOwner = new WeakMap<object, Endpoint>()
+const byAddress = new Map<string, Endpoint>()
+
+/** The endpoint of a connection object; `read` is called once per connection. Connections to one database share it. */
+export function endpointOf<Owner extends object>(owner: Owner, read: (owner: Owner) => Address): Endpoint {
+  const known = byOwner.get(owner)
+  if (known !== undefined) return known
+  const endpoint = endpointAt(read(owner))
+  byOwner.set(owner, endpoint)
+  return endpoint
+}
+
+/** The endpoint of an address. */
+export function endpointAt(address: Address): Endpoint {
+  const key = `${address.system} ${address.host} ${address.port} ${address.namespace}`
+  let endpoint = byAddress.get(key)
+  if (endpoint === undefined) {
+    if (byAddress.size >= MAX_CACHED) byAddress.clear()
+    byAddress.set(key, (endpoint = new Endpoint(address)))
+  }
+  return endpoint
+}
+
+/** A start with what was sent beside the statement. */
+export function withParameters(start: SpanStart, values: readonly unknown[] | undefined): SpanStart {
+  if (values === undefined || values.length === 0) return start
+  const payloads: Payload[] = [{ role: 'db.query.parameters', value: values }]
+  return { name: start.name, kind: start.kind, attributes: start.attributes, payloads }
+}
+
+/** The end of a failed call: the database's code as `error.type`, and a message without values. */
+export function failed(error: unknown, code: string | undefined): SpanEnd {
+  const end: SpanEnd = code === undefined ? {} : { errorType: code, attributes: { 'db.response.status_code': code } }
+  if (typeof error === 'object' && error !== null) {
+    const message: unknown = Object.getOwnPropertyDescriptor(error, 'message')?.value
+    if (typeof message === 'string') return Object.assign(end, { exceptionMessage: maskMessage(message) })
+  }
+  return end
+}
+
+/** Names that a database's messages quote and that are not values: `relation "users" does not exist`. */
+const NAMED =
+  /\b(?:relation|column|table|constraint|view|index|schema|database|role|user|type|sequence|trigger|extension|portal|cursor|statement|function|domain|enum|savepoint) $/
+
+/** An error message of a database without the values it quotes. */
+export function maskMessage(message: string): string {
+  return message.replace(/"[^"]*(?:"|$)|'[^']*(?:'|$)/g, (quoted, at: number) =>
+    NAMED.test(message.slice(Math.max(0, at - 24), at)) ? quoted : `${quoted[0]}?${quoted[0]}`,
+  )
+}

@@ -1,0 +1,88 @@
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { FolderNotWritableError, SessionBusyError } from '../../errors.ts'
+import { isAlive, processStartTime } from '../process-identity.ts'
+
+interface Holder {
+  pid: number
+  startTime: string | null
+  token: string
+}
+
+/**
+ * Takes `sync.lock` of a session and gives the function that releases it. Waits for a living holder, takes over from a dead one.
+ * DuckDB's own file lock stands behind it, so that two takers at the same instant cannot both write.
+ */
+export async function acquireSyncLock(
+  folder: string,
+  options: { timeoutMs?: number; onWait?: (pid: number) => void } = {},
+): Promise<() => void> {
+  const file = path.join(folder, 'sync.lock')
+  const own: Holder = { pid: process.pid, startTime: processStartTime(process.pid) ?? null, token: Math.random().toString(16).slice(2) }
+  const deadline = Date.now() + (options.timeoutMs ?? 60_000)
+  for (let waited = false; ;) {
+    if (create(file, own)) return () => release(file, own)
+    const holder = readHolder(file)
+    if (holder !== undefined && !isHeld(holder)) {
+      setAside(file)
+      continue
+    }
+    if (Date.now() > deadline) {
+      throw new SessionBusyError(`Process ${holder?.pid ?? '?'} has been syncing this session for a minute; end it or try again later.`)
+    }
+    if (!waited && holder !== undefined) options.onWait?.(holder.pid)
+    waited = true
+    await sleep(25)
+  }
+}
+
+function create(file: string, own: Holder): boolean {
+  try {
+    const fd = openSync(file, 'wx', 0o600)
+    writeSync(fd, JSON.stringify(own))
+    closeSync(fd)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    throw new FolderNotWritableError(`Cannot sync: ${path.dirname(file)} is not writable (${code ?? 'unknown error'}).`, { cause: error })
+  }
+}
+
+// A lock that cannot be read yet is being written by its holder, unless it stays so.
+const unreadableSince = new Map<string, number>()
+
+function readHolder(file: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(readFileSync(file, 'utf8')) as Holder
+    unreadableSince.delete(file)
+    return holder
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const since = unreadableSince.get(file) ?? Date.now()
+    unreadableSince.set(file, since)
+    return Date.now() - since > 1000 ? { pid: 0, startTime: null, token: '' } : undefined
+  }
+}
+
+function isHeld(holder: Holder): boolean {
+  if (!isAlive(holder.pid)) return false
+  const startTime = processStartTime(holder.pid)
+  return startTime === undefined || holder.startTime === null || startTime === holder.startTime
+}
+
+function setAside(file: string): void {
+  const aside = `${file}.${process.pid}.stale`
+  try {
+    renameSync(file, aside)
+    rmSync(aside, { force: true })
+  } catch {
+    // Another process was faster; the next round sees its lock.
+  }
+  unreadableSince.delete(file)
+}
+
+function release(file: string, own: Holder): void {
+  if (readHolder(file)?.token === own.token) rmSync(file, { force: true })
+}

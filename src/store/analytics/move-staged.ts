@@ -1,0 +1,90 @@
+import { FactKind, PayloadFlag, SpanFlag } from '../../core/layout.ts'
+import type { Staging } from './staging.ts'
+
+const list = (values: readonly string[]): string => `[${values.map((value) => `'${value}'`).join(', ')}]`
+const KINDS = list(['internal', 'server', 'client', 'producer', 'consumer'])
+const STATUSES = list(['unset', 'ok', 'error'])
+const trace = (prefix = ''): string => `(${prefix}trace_high::UHUGEINT << 64) | ${prefix}trace_low::UHUGEINT`
+const ATTRIBUTES = `(CASE WHEN head IS NULL THEN attributes ELSE head || coalesce(attributes, '') END)`
+const attribute = (key: string): string => `CASE WHEN contains(${ATTRIBUTES}, '"${key}"') THEN ${ATTRIBUTES}->>'${key}' END`
+
+// Spans of a trace lie next to each other and traces in the order of their beginning: the trace id is then stored once per trace
+// (run-length encoding) and span ids stay nearly sorted (zone maps find one in a millisecond). The parent id is kept as
+// how far it lies back, by halves: 0.8 instead of 5.8 bytes (measured).
+const spans = (open: boolean, target: string, source: string, condition: string): string => `INSERT INTO ${target}
+  SELECT span_id, CASE WHEN parent_id > 0 THEN (span_id >> 32)::BIGINT - (parent_id >> 32)::BIGINT END,
+    CASE WHEN parent_id > 0 THEN (span_id & 4294967295)::BIGINT - (parent_id & 4294967295)::BIGINT END,
+    ${trace('s.')}, start_ns, duration_ns, name, layer, integration, coalesce(${KINDS}[kind + 1], 'internal'),
+    ${open ? `'open'` : `coalesce(${STATUSES}[status + 1], 'unset')`}, ${attribute('error.type')}, process, thread, variant, ${attribute('gen_ai.conversation.id')},
+    weight, CASE WHEN flags & ${SpanFlag.captureFull} > 0 THEN 'full' WHEN flags & ${SpanFlag.capturePreview} > 0 THEN 'preview' ELSE 'off' END, flags, ${ATTRIBUTES}
+  FROM ${source} s JOIN stage_shapes USING (shape)
+  WHERE ${open ? '' : 'NOT '}open ${condition}
+  ORDER BY min(start_ns) OVER (PARTITION BY trace_high, trace_low), trace_high, trace_low, start_ns`
+
+const ENDED_SPANS = spans(false, 'store.spans', 'stage_spans', '')
+const ENDED_SPANS_NOT_YET_STORED = spans(
+  false,
+  'store.spans',
+  'stage_spans',
+  `AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id AND x.trace_id = ${trace('s.')})`,
+)
+
+const FORGET_OPEN_SPANS = `DELETE FROM store.open_spans WHERE span_id IN (SELECT span_id FROM stage_spans)`
+const OPEN_SPANS = spans(
+  true,
+  'store.open_spans',
+  '(SELECT DISTINCT ON (span_id) s.* FROM stage_spans s JOIN stage_shapes USING (shape) WHERE open)',
+  'AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id)',
+)
+
+const EVENTS = `INSERT INTO store.events SELECT span_id, time_ns, name, attributes, process FROM stage_events`
+const LINKS = `INSERT INTO store.links SELECT span_id, ${trace()}, linked_span_id, process FROM stage_links`
+const PAYLOADS = `INSERT INTO store.payloads SELECT span_id, role, size, hash, parts, flags & ${PayloadFlag.cut} > 0, flags & ${PayloadFlag.kept} > 0,
+  CASE WHEN flags & ${PayloadFlag.json} > 0 THEN 'json' WHEN flags & ${PayloadFlag.text} > 0 THEN 'text' END FROM stage_payloads`
+const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT ON (hash) hash, text FROM stage_contents`
+
+const FACTS = [
+  `INSERT OR IGNORE INTO store.variants SELECT DISTINCT ON (data->>'hash') data->>'hash', data->>'name', data->>'file', TRY_CAST(data->>'line' AS INTEGER),
+    data->>'gitCommit', data->>'source', data FROM stage_facts WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
+  `INSERT INTO store.packages SELECT process, thread, data->>'name', data->>'version', data->>'integration', data->>'status', data->>'reason', data->>'format',
+    coalesce(data->>'path', data->>'file'), data->'missing', data FROM stage_facts WHERE kind = ${FactKind.package}`,
+  `INSERT INTO store.faults SELECT process, thread, coalesce(data->>'where', data->>'place'), data->>'message', coalesce(TRY_CAST(data->>'count' AS BIGINT), 1), data
+    FROM stage_facts WHERE kind = ${FactKind.fault}`,
+  `INSERT INTO store.logs SELECT process, thread, time_ns, data->>'level', data->>'message', TRY_CAST('0x' || (data->>'spanId') AS UBIGINT),
+    0, data->'attributes' FROM stage_facts WHERE kind = ${FactKind.log}`,
+]
+
+// A thread's own counters are cumulative; what sync itself could not read adds up.
+const COUNTERS = `INSERT INTO store.counters SELECT process, thread, name, max(value) FROM stage_counters GROUP BY ALL
+  ON CONFLICT DO UPDATE SET value = CASE WHEN name IN ('unknown_records', 'unknown_attributes', 'damaged_records', 'damaged_blocks', 'missing_blocks')
+    THEN value + excluded.value ELSE greatest(value, excluded.value) END`
+
+const SEQUENCES = `INSERT INTO store.sync_state SELECT source, thread, max(last_seq) FROM stage_sequences GROUP BY ALL
+  ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq`
+
+/**
+ * Moves everything staged to its tables in one transaction, together with how far each thread was read: all or nothing.
+ * @param mayRepeat the batch may hold spans that are stored already (a spill file beside an environment)
+ */
+export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<void> {
+  const { connection } = staging
+  const statements = [
+    ...(staging.rows('spans') > 0 ? [mayRepeat ? ENDED_SPANS_NOT_YET_STORED : ENDED_SPANS, FORGET_OPEN_SPANS, OPEN_SPANS] : []),
+    ...(staging.rows('events') > 0 ? [EVENTS] : []),
+    ...(staging.rows('links') > 0 ? [LINKS] : []),
+    ...(staging.rows('payloads') > 0 ? [PAYLOADS] : []),
+    ...(staging.rows('contents') > 0 ? [CONTENTS] : []),
+    ...(staging.rows('facts') > 0 ? FACTS : []),
+    COUNTERS,
+    SEQUENCES,
+  ]
+  // One call: between two, DuckDB would wait until the thread that fills the next batch has time for it.
+  const text = ['BEGIN', ...statements, 'COMMIT', ...staging.emptying()].join(';\n')
+  try {
+    await connection.run(text)
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => {})
+    throw error
+  }
+  staging.reset()
+}

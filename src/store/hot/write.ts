@@ -1,0 +1,110 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { open } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
+import type { Block } from '../codec/block.ts'
+
+/** A payload's text under its hash. */
+export interface Content {
+  hash: string
+  text: string
+}
+
+const CHUNK_CHARS = 64 * 1024
+
+/** The LMDB environment of one process instance, written by its one writer thread. */
+export class HotStore {
+  private readonly db: RootDatabase<unknown, (string | number)[]>
+  /** Blocks in the store, oldest first: what rotation and deletion go by. */
+  private readonly blocks: { thread: number; seq: number; spans: number }[] = []
+  private rotatedSpans = 0
+  readonly folder: string
+
+  constructor(sessionDir: string, instance: string) {
+    this.folder = path.join(sessionDir, 'hot', `${instance}.lmdb`)
+    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    this.db = open<unknown, (string | number)[]>({
+      path: this.folder,
+      noSubdir: false,
+      compression: true,
+      // A committed page survives the death of the process; only a power failure needs the flush, every 2 s.
+      noSync: true,
+      cache: false,
+      maxReaders: 64,
+    })
+    for (const name of ['data.mdb', 'lock.mdb']) fs.chmodSync(path.join(this.folder, name), 0o600)
+  }
+
+  /** Stores what came in, in one transaction. Throws when the disk says no; nothing of it is stored then. */
+  commit(blocks: readonly Block[], contents: readonly Content[], beat: { wallMs: number; monoNs: number }): void {
+    const { db } = this
+    // A block body: returning the thenable of `put` would leave the transaction open.
+    db.transactionSync(() => {
+      for (const block of blocks) {
+        db.putSync(['b', block.thread, block.seq], block)
+      }
+      for (const content of contents) putContent(db, content)
+      db.putSync(['m', 'beat'], beat)
+    })
+    for (const { thread, seq, spans } of blocks) this.blocks.push({ thread, seq, spans })
+  }
+
+  /** Writes one of the `["m", …]` entries. */
+  putMeta(name: string, value: object): void {
+    this.db.putSync(['m', name], value)
+  }
+
+  /** Bytes in use inside the environment (freed pages are used again, the file does not shrink). */
+  usedBytes(): number {
+    const stats = this.db.getStats() as {
+      pageSize?: number
+      treeBranchPageCount?: number
+      treeLeafPageCount?: number
+      overflowPages?: number
+    }
+    const pages = (stats.treeBranchPageCount ?? 0) + (stats.treeLeafPageCount ?? 0) + (stats.overflowPages ?? 0)
+    return pages * (stats.pageSize ?? 4096)
+  }
+
+  /** Deletes blocks up to the sequence that sync has marked read, by thread. */
+  deleteRead(marks: Readonly<Record<string, number>>): void {
+    const done = this.blocks.filter(({ thread, seq }) => seq <= (marks[thread] ?? -1))
+    if (done.length === 0) return
+    this.remove(done)
+  }
+
+  /** Rotates the oldest tenth away; the spans lost are counted in `["m", "rotated"]`. */
+  rotate(): number {
+    const oldest = this.blocks.slice(0, Math.max(1, Math.ceil(this.blocks.length / 10)))
+    const spans = oldest.reduce((sum, block) => sum + block.spans, 0)
+    this.rotatedSpans += spans
+    this.remove(oldest)
+    this.putMeta('rotated', { spans: this.rotatedSpans })
+    return spans
+  }
+
+  private remove(blocks: readonly { thread: number; seq: number }[]): void {
+    const { db } = this
+    db.transactionSync(() => {
+      for (const { thread, seq } of blocks) db.removeSync(['b', thread, seq])
+    })
+    const gone = new Set(blocks)
+    const kept = this.blocks.filter((block) => !gone.has(block))
+    this.blocks.splice(0, this.blocks.length, ...kept)
+  }
+
+  /** Starts writing committed pages to the device. */
+  flush(): void {
+    const { env } = this.db as unknown as { env?: { sync?(callback: () => void): void } }
+    env?.sync?.(() => {})
+  }
+}
+
+function putContent(db: RootDatabase<unknown, (string | number)[]>, { hash, text }: Content): void {
+  const count = Math.ceil(text.length / CHUNK_CHARS) || 1
+  if (count === 1) {
+    db.putSync(['c', hash], { n: 1, i: 0, text })
+    return
+  }
+  for (let i = 0; i < count; i++) db.putSync(['c', hash, i], { n: count, i, text: text.slice(i * CHUNK_CHARS, (i + 1) * CHUNK_CHARS) })
+}

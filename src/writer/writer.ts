@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { nowNs } from '../core/clock.ts'
+import { Header, WriterState, WriterWord } from '../core/layout.ts'
+import type { Block } from '../store/codec/block.ts'
+import { RingReader } from '../store/hot/ring-reader.ts'
+import { HotStore } from '../store/hot/write.ts'
+import { BlockBuilder } from './block-builder.ts'
+import type { OpenSpans } from './block-builder.ts'
+import { PayloadStore } from './payloads.ts'
+import type { Capture, PayloadContent } from './payloads.ts'
+import { loadRedactor } from './redaction-rules.ts'
+import { createSessionFolder, processMeta, projectKey } from './session-folder.ts'
+import type { ProcessInfo } from './session-folder.ts'
+
+// The writer thread: one per process. Drains the rings of all recorded threads into the process's LMDB environment.
+
+interface Settings {
+  memory: SharedArrayBuffer
+  control: SharedArrayBuffer
+  process: ProcessInfo
+  dir: string
+  capture: Capture
+  redact: string[]
+  maxBytes: number
+  log: string
+  given: Record<string, string>
+  ringChannel: string
+  /** The session was given to this process (`perf-agent run`): it exists even without a span. */
+  joined: boolean
+}
+
+interface EndMark {
+  code: number
+  reason: string
+  wallMs: number
+  monoNs: number
+}
+
+const TICK_MS = 20
+const BEAT_MS = 2000
+const RETRY_MS = 1000
+/** Blocks kept in memory while the disk refuses them; beyond, the oldest are given up and counted. */
+const MAX_PENDING_BYTES = 32 << 20
+
+const settings = workerData as Settings
+const control = new Int32Array(settings.control)
+const { redactor, problems } = loadRedactor(settings.redact, settings.process.cwd)
+const builders: BlockBuilder[] = []
+let payloads: PayloadStore | undefined
+let store: HotStore | undefined
+let pending: Block[] = []
+let pendingContents: PayloadContent[] = []
+let pendingBytes = 0
+let lostSpans = 0
+let lostStored = 0
+let lastBeatMs = 0
+let lastFlushMs = 0
+let nextTryMs = 0
+let hasWarned = false
+let readMarksMtime = 0
+
+function adopt(memory: SharedArrayBuffer): void {
+  const reader = new RingReader(memory)
+  builders.push(new BlockBuilder(reader, redactor, payloadStore()))
+  Atomics.store(reader.header, Header.adopted, 1)
+}
+
+function payloadStore(): PayloadStore {
+  payloads ??= new PayloadStore(key, settings.capture, redactor)
+  return payloads
+}
+
+let projectsKey: Buffer | undefined
+/** Read (or made) at the first payload. Without a writable folder nothing is stored, so any key will do. */
+function key(): Buffer {
+  if (projectsKey === undefined) {
+    try {
+      projectsKey = projectKey(settings.dir)
+    } catch {
+      projectsKey = randomBytes(32)
+    }
+  }
+  return projectsKey
+}
+
+/** Nothing is created on disk before there is something to keep. */
+function hasStarted(): boolean {
+  return (
+    store !== undefined ||
+    settings.joined ||
+    builders.some(({ reader }) => (reader.header[Header.counters] ?? 0) > 0 || (reader.header[Header.slotsUsed] ?? 0) > 0)
+  )
+}
+
+function tick(): void {
+  adoptOffered()
+  if (!hasStarted()) return
+  collect('aged')
+  storePending()
+  housekeep()
+}
+
+function adoptOffered(): void {
+  for (;;) {
+    const message = receiveMessageOnPort(channel as unknown as MessagePortLike)
+    if (message === undefined) return
+    onOffer(message.message)
+  }
+}
+
+function onOffer(message: unknown): void {
+  const memory = (message as { type?: unknown; memory?: unknown }).memory
+  if (!(memory instanceof SharedArrayBuffer)) return
+  if (builders.some(({ reader }) => reader.memory === memory || sameMemory(reader.header, memory))) return
+  adopt(memory)
+}
+
+/** The same shared memory arrives as another object each time it is posted; a ring that is adopted says so. */
+function sameMemory(_header: Int32Array, memory: SharedArrayBuffer): boolean {
+  return Atomics.load(new Int32Array(memory, 0, 16), Header.adopted) === 1
+}
+
+/** Moves records from the rings into `pending`. */
+function collect(openSpans: OpenSpans): void {
+  for (let i = 0; i < builders.length; i++) {
+    const builder = builders[i]
+    if (builder === undefined) continue
+    for (let first = true; ; first = false) {
+      const next = builder.next(first ? openSpans : 'none')
+      if (next === undefined) break
+      next.release()
+      pending.push(next.block)
+      pendingBytes += next.block.data.length
+      Atomics.add(control, WriterWord.progress, 1)
+      if (pendingBytes > 4 << 20) storePending()
+    }
+    if (builder.reader.header[Header.ended] === 1 && !builder.reader.hasRecords) {
+      // An ended thread whose ring is empty needs no more looks; what it left open stays open.
+      builders.splice(i--, 1)
+    }
+  }
+  if (payloads !== undefined) pendingContents.push(...payloads.takeContents())
+}
+
+function storePending(): void {
+  const now = Date.now()
+  if (pending.length === 0 && pendingContents.length === 0) {
+    if (store !== undefined && now - lastBeatMs >= BEAT_MS) attempt(() => beat(now))
+    else if (store === undefined && settings.joined) attempt(openStore)
+    return
+  }
+  if (now < nextTryMs) {
+    dropOverflow()
+    return
+  }
+  attempt(() => {
+    openStore()
+    store?.commit(pending, pendingContents, { wallMs: now, monoNs: nowNs() })
+    pending = []
+    pendingContents = []
+    pendingBytes = 0
+    lastBeatMs = now
+    if (lostSpans !== lostStored) {
+      store?.putMeta('lost', { spans: lostSpans })
+      lostStored = lostSpans
+    }
+  })
+}
+
+function attempt(action: () => void): void {
+  try {
+    action()
+    Atomics.add(control, WriterWord.progress, 1)
+  } catch (error) {
+    nextTryMs = Date.now() + RETRY_MS
+    warn(
+      `cannot store the recording in ${settings.process.sessionDir}: ${error instanceof Error ? error.message : String(error)}. The app is not affected.`,
+    )
+    dropOverflow()
+  }
+}
+
+function dropOverflow(): void {
+  while (pendingBytes > MAX_PENDING_BYTES && pending.length > 0) {
+    const block = pending.shift()
+    pendingBytes -= block?.data.length ?? 0
+    lostSpans += block?.spans ?? 0
+  }
+  if (pendingContents.length > 10_000) pendingContents = []
+}
+
+function openStore(): void {
+  if (store !== undefined) return
+  createSessionFolder(settings.process, settings.given, redactor)
+  store = new HotStore(settings.process.sessionDir, settings.process.instance)
+  store.putMeta('process', processMeta(settings.process, settings.given, redactor))
+}
+
+function beat(now: number): void {
+  store?.putMeta('beat', { wallMs: now, monoNs: nowNs() })
+  lastBeatMs = now
+}
+
+function housekeep(): void {
+  const now = Date.now()
+  if (store === undefined || now - lastFlushMs < BEAT_MS) return
+  lastFlushMs = now
+  attempt(() => {
+    store?.flush()
+    deleteRead()
+    if (store !== undefined && store.usedBytes() > settings.maxBytes) store.rotate()
+  })
+}
+
+function deleteRead(): void {
+  const file = path.join(settings.process.sessionDir, 'hot', `${settings.process.instance}.read.json`)
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  if (stat === undefined || stat.mtimeMs === readMarksMtime) return
+  readMarksMtime = stat.mtimeMs
+  store?.deleteRead(JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, number>)
+}
+
+function flush(number: number, end: EndMark | undefined): void {
+  try {
+    adoptOffered()
+    if (hasStarted() || (end !== undefined && settings.joined)) {
+      nextTryMs = 0
+      collect(end === undefined ? 'none' : 'all')
+      storePending()
+      if (end !== undefined && store !== undefined)
+        attempt(() => store?.putMeta('end', { wallMs: end.wallMs, monoNs: end.monoNs, code: end.code, reason: end.reason }))
+    }
+  } finally {
+    Atomics.store(control, WriterWord.flushDone, number)
+    Atomics.notify(control, WriterWord.flushDone)
+  }
+}
+
+/** One line on stderr in the life of the process; written directly, since the main thread may be blocked. */
+function warn(text: string): void {
+  if (hasWarned || settings.log === 'silent') return
+  hasWarned = true
+  try {
+    fs.writeSync(2, `[perf-agent] ${text.replaceAll('\n', ' ')}\n`)
+  } catch {
+    // stderr is closed
+  }
+}
+
+type MessagePortLike = Parameters<typeof receiveMessageOnPort>[0]
+
+const channel = new BroadcastChannel(settings.ringChannel)
+parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark }) => {
+  if (message.type === 'flush') flush(message.number ?? 0, message.end)
+})
+adopt(settings.memory)
+for (const problem of problems) warn(problem)
+Atomics.store(control, WriterWord.state, WriterState.ready)
+// A ref'd timer: `Atomics.waitAsync` alone would let this thread end.
+setInterval(tick, TICK_MS)

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { describeStatement } from '../../src/semantics/sql.ts'
+
+const plain = (sql: string) => describeStatement(sql, false)
+
+describe('text', () => {
+  it.each([
+    ["select 'it''s', E'a\\'b', $tag$ x $$ y $tag$, B'01', N'n', U&'u'", 'select ?, ?, ?, ?, ?, ?'],
+    ['select 1, -2.5e3, .5, 0xFF, 1_000', 'select ?, -?, ?, ?, ?'],
+    ['select a1, "it\'s 1", t.b2 from t1', 'select a1, "it\'s 1", t.b2 from t1'],
+    ["select 1 -- 'x'\n  , /* 2 */ 3", 'select ? , ?'],
+    ['select * from t where a in (1, 2,3) and b IN (4)', 'select * from t where a in (?) and b IN (?)'],
+    ["insert into t values (1, 'a'), (2,'b'),(3 , 'c')", 'insert into t values (?, ?)'],
+    ["select 'not closed secret", 'select ?'],
+    ['select $tag$ not closed secret', 'select ?'],
+    ['select /* not closed secret', 'select'],
+    ["select '\\' , secret", 'select ? , secret'],
+  ])('takes the values out of %s', (sql, text) => {
+    expect(plain(sql).text).toBe(text)
+  })
+  it('keeps a statement that was sent with parameters', () => {
+    const sql = "select *\nfrom t where a = $1 and state = 'open' limit 10"
+    expect(describeStatement(sql, true).text).toBe(sql)
+  })
+  it('looks at a bounded part of a long statement, and at no half literal', () => {
+    const { text } = plain(`insert into t values ('${'secret '.repeat(100_000)}')`)
+    expect(text).toBe('insert into t values (?…')
+  })
+})
+
+describe('summary', () => {
+  it.each([
+    ['select * from users', 'select users'],
+    ['SELECT * FROM a.users u, "Order Items" o LEFT JOIN x ON f(u, o)', 'SELECT a.users "Order Items" x'],
+    ['INSERT INTO shipping_details SELECT * FROM orders', 'INSERT shipping_details SELECT orders'],
+    ['insert into t (a) values (1) on conflict (a) do update set b = 2', 'insert t'],
+    ['update only t set a = (select max(b) from u)', 'update t select u'],
+    ['DELETE FROM t USING old WHERE t.a = old.a', 'DELETE t old'],
+    ['with a as (select * from t), b as (select 1) select * from a join b on true', 'select t select select'],
+    ['select extract(year from at), substring(a from 1) from t where a is distinct from b for update', 'select t'],
+    ['merge into t using s on t.a = s.a when matched then update set a = 1', 'merge t s'],
+    ['create table if not exists public.t (a int references u)', 'create table public.t'],
+    ['DROP TABLE t', 'DROP TABLE t'],
+    ['BEGIN', 'BEGIN'],
+    ['(select a from t) union all (select b from u)', 'select t select u'],
+    ['call f(1)', 'call f'],
+    ['', ''],
+  ])('of %s', (sql, summary) => {
+    expect(plain(sql).summary).toBe(summary)
+  })
+  it('is cut between words at 255 characters', () => {
+    const sql = `select * from ${Array.from({ length: 100 }, (_, i) => `table_${i}`).join(', ')}`
+    const { summary } = plain(sql)
+    expect(summary.length).toBeLessThanOrEqual(255)
+    expect(summary).toMatch(/ table_\d+$/)
+  })
+})
+
+it('names the operation of the statement itself and its only table', () => {
+  expect(plain('with a as (select 1) update t set b = (select max(c) from t)')).toMatchObject({ operation: 'update', collection: 't' })
+  expect(plain('select * from t join u on true')).toMatchObject({ operation: 'select', collection: undefined })
+})

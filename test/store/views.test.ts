@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { viewDocs } from '../../src/store/analytics/view-docs.ts'
+import { openSession, type SessionReader } from '../../src/store/query.ts'
+import { readSession } from '../../src/store/session.ts'
+import { generateSession } from '../support/generate-session.ts'
+
+let dir: string
+let reader: SessionReader
+beforeAll(async () => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'perf-views-'))
+  reader = await openSession(readSession(await generateSession({ dir, instances: [] })))
+})
+afterAll(() => {
+  reader.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const columnsOf = (view: string): Promise<{ column_name: string; column_type: string }[]> =>
+  reader.rows(`SELECT column_name, column_type FROM (DESCRIBE ${view})`)
+
+describe('the SQL views', () => {
+  it('are all documented', async () => {
+    const views = await reader.rows<{ view_name: string }>(
+      `SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal ORDER BY view_name`,
+    )
+    expect(views.map((row) => row.view_name)).toEqual(Object.keys(viewDocs).sort())
+  })
+
+  it.each(Object.keys(viewDocs))('%s has exactly the documented columns and is readable in an empty session', async (view) => {
+    expect((await columnsOf(view)).map((row) => row.column_name)).toEqual(Object.keys(viewDocs[view]?.columns ?? {}))
+    expect(await reader.rows(`SELECT * FROM ${view}`)).toEqual([])
+  })
+
+  it('stand in docs/sql-views.md (vitest -u writes it)', async () => {
+    const sections: string[] = []
+    for (const [name, view] of Object.entries(viewDocs)) {
+      const rows = (await columnsOf(name)).map(
+        ({ column_name: column, column_type: type }) => `| \`${column}\` | ${type} | ${view.columns[column] ?? ''} |`,
+      )
+      sections.push(`## ${name}\n\n${view.doc}\n\n| column | type | |\n|---|---|---|\n${rows.join('\n')}\n`)
+    }
+    await expect(`${HEAD}\n${sections.join('\n')}`).toMatchFileSnapshot('../../docs/sql-views.md')
+  })
+})
+
+const HEAD = `# SQL views
+
+\`perf-agent sql "<query>"\` runs DuckDB SQL over these views of the last session (\`--session\` for another), read-only; \`--json\` prints an
+array of objects, \`--csv\` prints CSV. Times are UTC, ids are lower-case hex text. The columns below are a contract: they are only added to.
+Views whose data nothing has recorded yet are empty. Schema version 1.
+
+\`\`\`sql
+SELECT name, count(*), quantile_cont(duration_ms, 0.95) AS p95 FROM spans GROUP BY name ORDER BY p95 DESC LIMIT 10;
+SELECT model, sum(cost_usd), sum(input_tokens) FROM ai_calls GROUP BY model;
+SELECT statement, count(*), avg(duration_ms) FROM queries GROUP BY statement ORDER BY 3 DESC;
+SELECT s.name, sum(t.self_ms) FROM spans s JOIN self_times t USING (span_key) GROUP BY s.name;
+SELECT attributes->>'http.route', count(*) FROM spans WHERE layer = 'http' GROUP BY 1;
+\`\`\`
+`

@@ -1,0 +1,221 @@
+// The conformance suite every integration passes: real programs, ESM and CJS, with and without the agent.
+import { withoutKnownGap } from './known-gaps.ts'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
+import type { Integration } from '../../src/core/integration.ts'
+import { childrenOf, expectSpans, type ExpectedSpan } from './expect-spans.ts'
+import { nodeMajor, repositoryRoot } from './node-under-test.ts'
+import type { RecordedSpan } from './read-session.ts'
+import { record, type Format, type Recorded } from './record.ts'
+import { describeWithService, type Service } from './services.ts'
+
+export interface IntegrationSuite {
+  /** Name of the file in `test/scenarios`: every exported async function is a case; `setup`, `teardown`, `operation` are reserved. */
+  scenario: string
+  /** Library of the version matrix in `scripts/install-versions.mjs`. */
+  library: string
+  /** Spans each case must leave below its own, in order of their start. */
+  expect: Record<string, ExpectedSpan[] | ((version: string) => ExpectedSpan[])>
+  /** Spans of the scenario's `operation(i)`; they must tell one `i` from its neighbours. */
+  operation?: (i: number, version: string) => ExpectedSpan[]
+  /** Names of spans that may or may not come with an operation, depending on load (waiting for a pool). */
+  optional?: readonly string[]
+  /** Packages that claim an unsupported version together; default the library. `false`: spans come from Node itself, whatever the version. */
+  unsupported?: readonly string[] | false
+  /** Import specifiers whose keys, descriptors, names and lengths must stay; default the library. */
+  modules?: readonly string[]
+  service?: Service
+  /** More packages beside the library: `express@5.3.0`. */
+  packages?: readonly string[]
+  env?: Record<string, string>
+}
+
+interface Report {
+  results: Record<string, unknown>
+  shapes: Record<string, Record<string, string>>
+  warnings: string[]
+  unhandled: unknown[]
+}
+
+/** Declares the tests of one integration: its scenario on every version of its library that runs on the Node under test. */
+export async function testIntegration(definition: Integration, suite: IntegrationSuite): Promise<void> {
+  const declare = () => {
+    for (const version of versionsFor(suite.library, nodeMajor())) {
+      for (const format of ['esm', 'cjs'] as const) {
+        describe(`${suite.library} ${version} ${format}`, () => testVersion(definition, suite, version, format))
+      }
+    }
+    if (suite.unsupported === false) return
+    it.each(['esm', 'cjs'] as const)('leaves an unsupported version alone and reports it (%s)', (format) =>
+      testUnsupported(definition, suite, format),
+    )
+  }
+  if (suite.service === undefined) describe(definition.name, declare)
+  else await describeWithService(suite.service, definition.name, declare)
+}
+
+function testVersion(definition: Integration, suite: IntegrationSuite, version: string, format: Format): void {
+  const canary = `canary-${Math.random().toString(36).slice(2, 12)}`
+  const run = (agent: 'import' | 'none', env: Record<string, string> = {}) =>
+    runScenario(suite, {
+      format,
+      agent,
+      packages: [`${suite.library}@${version}`],
+      env: { ...selection(definition), CANARY: canary, ...env },
+    })
+  let bare: Recorded
+  let recorded: Recorded
+  let faulty: Recorded
+
+  beforeAll(async () => {
+    bare = await run('none')
+    recorded = await run('import')
+    faulty = await run('import', { PERF_TEST_FAULT: definition.name })
+  })
+
+  it('ends by itself with the same exit code and output on stderr', () => {
+    expect(endOf(recorded)).toEqual(endOf(bare))
+    expect(endOf(faulty)).toEqual(endOf(bare))
+  })
+  it('gives the app the same results, errors, warnings and unhandled rejections', () => {
+    expect(reportOf(recorded)).toEqual(reportOf(bare))
+  })
+  it('keeps keys, names, lengths and property descriptors', () => {
+    expect(withoutKnownGap(parse(recorded).shapes)).toEqual(withoutKnownGap(parse(bare).shapes))
+  })
+  it('changes nothing but a counter when its own code throws', () => {
+    expect(reportOf(faulty)).toEqual(reportOf(bare))
+    expect(faulty.spans.filter((span) => span.integration === definition.name)).toEqual([])
+    expect(faulty.counters['faults']).toBeGreaterThan(0)
+  })
+  it('drops nothing, leaves nothing open and counts no fault', () => {
+    expect(recorded.spans.filter((span) => span.open)).toEqual([])
+    const lost = Object.entries(recorded.counters).filter(([name, count]) => name !== 'spans_written' && count > 0)
+    expect([lost, recorded.faults]).toEqual([[], []])
+  })
+  it('writes no secret', () => expectNoSecret(recorded, canary))
+
+  for (const [name, expected] of Object.entries(suite.expect)) {
+    it(`records ${name}`, () => {
+      const spans = typeof expected === 'function' ? expected(version) : expected
+      expectSpans(recorded.spans, `case ${name}`, spans, definition)
+    })
+  }
+  const { operation } = suite
+  if (operation === undefined) return
+  const counted = () => recorded.spans.filter((span) => suite.optional?.includes(span.name) !== true)
+  testContext(counted, definition, (i) => operation(i, version))
+}
+
+function testContext(recorded: () => RecordedSpan[], definition: Integration, operation: (i: number) => ExpectedSpan[]): void {
+  it('nests right across await', () => {
+    const spans = recorded()
+    expectSpans(spans, 'inner', [...operation(1), ...operation(2)], definition)
+    const inner = {
+      name: 'inner',
+      layer: 'function',
+      integration: 'api',
+      kind: 'internal' as const,
+      attributes: undefined,
+      children: undefined,
+    }
+    expectSpans(spans, 'case nesting', [...operation(0), inner, ...operation(3)], definition)
+  })
+  it('puts each of 100 concurrent calls over a pool of 2 under its own parent', () => {
+    for (let i = 0; i < 100; i++) expectSpans(recorded(), `request ${i}`, operation(i), definition)
+  })
+  it('makes the calls of one Promise.all siblings', () => {
+    const spans = recorded()
+    const expected = Array.from({ length: 20 }, (_, i) => operation(i)).flat()
+    const parent = spans.find((span) => span.name === 'case siblings')
+    const names = childrenOf(spans, parent).map((span) => span.name)
+    expect(names.sort()).toEqual(expected.map((span) => span.name).sort())
+  })
+}
+
+async function testUnsupported(definition: Integration, suite: IntegrationSuite, format: Format): Promise<void> {
+  const version = versionsFor(suite.library, nodeMajor()).at(-1) ?? ''
+  const modules = withVersion(installedModules(`${suite.library}@${version}`), suite.unsupported || [suite.library], '0.0.1')
+  const options = { format, packages: [modules], env: { ...selection(definition), CANARY: 'canary' } }
+  const bare = await runScenario(suite, { ...options, agent: 'none' })
+  const run = await runScenario(suite, { ...options, agent: 'import' })
+  expect(parse(run)).toEqual(parse(bare))
+  expect(run.spans.filter((span) => span.integration === definition.name)).toEqual([])
+  const report = run.packages.filter((entry) => entry['name'] === suite.library)
+  expect(report.length, 'reported once or more').toBeGreaterThan(0)
+  expect(report.at(-1)).toMatchObject({ version: '0.0.1', reason: expect.stringMatching(/version/) as string })
+}
+
+function runScenario(
+  suite: IntegrationSuite,
+  options: { format: Format; agent: 'import' | 'none'; packages: readonly string[]; env: Record<string, string> },
+): Promise<Recorded> {
+  const modules = suite.modules ?? [suite.library]
+  const imports = modules.map((name, i) => `import * as m${i} from '${name}'`).join('\n')
+  const table = modules.map((name, i) => `'${name}': m${i}`).join(', ')
+  return record({
+    format: options.format,
+    agent: options.agent,
+    app: `import { drive } from './driver.js'\nimport * as scenario from './scenario.js'\n${imports}\nvoid drive(scenario, { ${table} })\n`,
+    files: {
+      'driver.js': readFileSync(path.join(repositoryRoot, 'test', 'support', 'scenario-driver.mjs'), 'utf8'),
+      'scenario.js': readFileSync(path.join(repositoryRoot, 'test', 'scenarios', `${suite.scenario}.mjs`), 'utf8'),
+    },
+    packages: [...options.packages, ...(suite.packages ?? [])],
+    env: { ...suite.service?.env, ...suite.env, ...options.env },
+  })
+}
+
+/** Only this integration, so that a library below it (HTTP under an SDK) does not add spans of its own. */
+function selection(definition: Integration): Record<string, string> {
+  return { PERF_INTEGRATIONS: definition.name }
+}
+
+function parse(run: Recorded): Report {
+  const line = run.stdout.split('\n').findLast((text) => text.startsWith('RESULT '))
+  if (line === undefined) throw new Error(`the program gave no result (${run.status ?? run.signal}):\n${run.stdout}\n${run.stderr}`)
+  return JSON.parse(line.slice('RESULT '.length)) as Report
+}
+
+function reportOf(run: Recorded): Omit<Report, 'shapes'> {
+  const { results, warnings, unhandled } = parse(run)
+  return { results, warnings, unhandled }
+}
+
+function endOf({ status, signal, timedOut, stderr }: Recorded): unknown {
+  return { status, signal, timedOut, stderr: stderr.replace(/\(node:\d+\)/g, '(node)') }
+}
+
+/** Looks for the canary in the raw bytes of every file and in what they decode to (blocks are compressed). */
+function expectNoSecret(run: Recorded, canary: string): void {
+  const files = readdirSync(run.perfDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const holding = files.filter((entry) => readFileSync(path.join(entry.parentPath, entry.name)).includes(canary))
+  expect(holding.map((entry) => entry.name)).toEqual([])
+  expect(files.length).toBeGreaterThan(0)
+  const { spans, events, packages, variants, faults, logs, processes } = run
+  expect(JSON.stringify({ spans, events, packages, variants, faults, logs, processes })).not.toContain(canary)
+}
+
+/** The installed packages, with copies of `libraries` that claim another version. */
+function withVersion(modules: string, libraries: readonly string[], version: string): string {
+  const temporary = mkdtempSync(path.join(os.tmpdir(), 'perf-test-version-'))
+  onTestFinished(() => rmSync(temporary, { recursive: true, force: true }))
+  const folder = path.join(temporary, 'node_modules')
+  mkdirSync(folder)
+  for (const name of readdirSync(modules)) {
+    if (name.startsWith('.') || libraries.some((library) => library.split('/')[0] === name)) continue
+    symlinkSync(path.join(modules, name), path.join(folder, name), 'dir')
+  }
+  for (const library of libraries) {
+    const copy = path.join(folder, library)
+    mkdirSync(path.dirname(copy), { recursive: true })
+    cpSync(path.join(modules, library), copy, { recursive: true })
+    const manifest = path.join(copy, 'package.json')
+    const description = JSON.parse(readFileSync(manifest, 'utf8')) as Record<string, unknown>
+    writeFileSync(manifest, JSON.stringify({ ...description, version }))
+  }
+  return folder
+}
