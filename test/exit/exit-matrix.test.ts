@@ -50,11 +50,34 @@ const ENDINGS: Record<string, Ending> = {
     status: 0,
     spans: 7,
   },
-  'makes spans in its exit listeners': { code: `process.on('exit', () => work(3)); process.once('exit', () => work(2)); work(2)`, status: 0, spans: 7 },
-  'makes spans in an exit listener after process.exit': { code: `process.on('exit', () => work(5)); work(2); process.exit(2)`, status: 2, spans: 7 },
-  'throws in an exit listener': { code: `process.on('exit', () => { work(5); throw new Error('late') }); work(2)`, status: 7, spans: 7, reason: 'uncaught', mainOnly: true },
-  'calls process.exit in an exit listener': { code: `process.on('exit', () => { work(5); process.exit(9) }); work(2)`, status: 9, spans: 7 },
-  'makes spans in beforeExit': { code: `process.once('beforeExit', () => { work(2); setTimeout(() => work(3), 1) }); work(2)`, status: 0, spans: 7, mainOnly: true },
+  'makes spans in its exit listeners': {
+    code: `process.on('exit', () => work(3)); process.once('exit', () => work(2)); work(2)`,
+    status: 0,
+    spans: 7,
+  },
+  'makes spans in an exit listener after process.exit': {
+    code: `process.on('exit', () => work(5)); work(2); process.exit(2)`,
+    status: 2,
+    spans: 7,
+  },
+  'throws in an exit listener': {
+    code: `process.on('exit', () => { work(5); throw new Error('late') }); work(2)`,
+    status: 7,
+    spans: 7,
+    reason: 'uncaught',
+    mainOnly: true,
+  },
+  'calls process.exit in an exit listener': {
+    code: `process.on('exit', () => { work(5); process.exit(9) }); work(2)`,
+    status: 9,
+    spans: 7,
+  },
+  'makes spans in beforeExit': {
+    code: `process.once('beforeExit', () => { work(2); setTimeout(() => work(3), 1) }); work(2)`,
+    status: 0,
+    spans: 7,
+    mainOnly: true,
+  },
   'calls process.reallyExit': { code: `work(7); process.reallyExit(5)`, status: 5, spans: 7, mainOnly: true },
   'waits for what never comes': { code: `work(7); await new Promise(() => {})`, status: 13, spans: 7, esmOnly: true, mainOnly: true },
 }
@@ -64,7 +87,10 @@ describe.each(['cold', 'warm'] as const)('a %s writer', (writer) => {
     for (const [name, ending] of Object.entries(ENDINGS)) {
       if (ending.esmOnly === true && (format === 'cjs' || writer === 'warm')) continue
       it(`keeps every span when it ${name}`, async () => {
-        const run = await withAndWithout({ app: HEAD + (writer === 'cold' ? ending.code : `span('first', () => 1); warm(() => { ${ending.code} })`), format })
+        const run = await withAndWithout({
+          app: HEAD + (writer === 'cold' ? ending.code : `span('first', () => 1); warm(() => { ${ending.code} })`),
+          format,
+        })
         expect(run.status).toBe(ending.status)
         expect(accounted(run, 'work')).toEqual({ recorded: ending.spans, dropped: 0 })
         expect(run.faults).toEqual([])
