@@ -14,6 +14,7 @@ const target = process.argv.includes('--out') ? process.argv[process.argv.indexO
 const dist = `${target}.${process.pid}.tmp`
 
 spawnSync(process.execPath, ['scripts/generate-registry.mjs'], { stdio: 'inherit' })
+spawnSync(process.execPath, ['scripts/generate-findings.mjs'], { stdio: 'inherit' })
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const common = {
   bundle: true,

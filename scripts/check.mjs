@@ -14,6 +14,7 @@ const CHECKS = {
   types: [tool('typescript', 'tsc'), '-p', 'tsconfig.check.json'],
   unused: [tool('knip', 'knip'), '--no-progress'],
   registry: ['scripts/generate-registry.mjs', '--check'],
+  findings: ['scripts/generate-findings.mjs', '--check'],
   docs: ['scripts/generate-docs.mjs', '--check'],
   benchmarks: ['scripts/generate-benchmarks-doc.mjs', '--check'],
 }

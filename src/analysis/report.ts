@@ -1,6 +1,8 @@
 import type { SessionReader } from '../store/query.ts'
 import { sessionState, type ProcessState } from '../store/liveness.ts'
 import { damagedEnvironments } from '../store/session.ts'
+import { findAll } from './find.ts'
+import type { Finding } from './finding.ts'
 import { traceRows, type WaterfallRow } from './trace-tree.ts'
 
 /** Totals of one group of spans; times in milliseconds, counts weighted by sampling. */
@@ -47,6 +49,8 @@ export interface ReportData {
     exit_code: number | null
     spans: number
   }[]
+  /** What to change, the costliest first. */
+  findings: Finding[]
   layers: (Timing & { layer: string })[]
   names: (Timing & { layer: string; name: string })[]
   endpoints: (Omit<Timing, 'self_ms'> & { route: string })[]
@@ -130,6 +134,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     session: await sessionFacts(reader, processes, missing.problems.length > 0),
     totals: await totals(reader),
     processes,
+    findings: await findAll(reader),
     layers: timings.flatMap(({ name, ...layer }) => (name === null ? [layer] : [])),
     names: timings.flatMap(({ name, ...timing }) => (name === null ? [] : [{ ...timing, name }])).slice(0, limit),
     endpoints:

@@ -66,6 +66,16 @@ action(
   async () => (await import('./commands/report.ts')).report,
 )
 action(
+  command('findings', 'what to change: every finding, the costliest first')
+    .option('--kind <kind>', 'only this kind')
+    .option('--limit <n>', 'how many', '30'),
+  async () => (await import('./commands/findings.ts')).findings,
+)
+action(
+  command('show', 'one finding with its evidence and advice, or a trace or span').argument('<id>', 'id of a finding, trace or span'),
+  async () => (await import('./commands/show.ts')).show,
+)
+action(
   command('trace', 'one trace as a waterfall')
     .argument('[id]', 'trace id, span id, or the start of one; `slowest` (default)')
     .option('--attributes', 'with every attribute')

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import type { Json } from '@duckdb/node-api'
+import { refreshFindings } from '../../analysis/refresh-findings.ts'
 import { UsageError } from '../../errors.ts'
 import type { QueryResult } from '../../store/query.ts'
 import type { CommonOptions } from '../cli.ts'
@@ -13,6 +14,7 @@ export async function sql(query: string | undefined, options: CommonOptions & { 
     throw new UsageError(`Give a query: perf-agent sql "SELECT name, count(*) FROM spans GROUP BY name".`)
   const statement = query ?? (await text(process.stdin))
   if (statement.trim() === '') throw new UsageError('The query is empty.')
+  if (/\bfindings\b/i.test(statement)) await refreshFindings(await openNamedSession(options))
   const reader = await openNamedSession(options)
   try {
     const results = await reader.query(statement)

@@ -1,4 +1,5 @@
 import type { ReportData } from '../../analysis/report.ts'
+import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
@@ -11,6 +12,7 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
   const sections = [
     header(terminal, data),
     ...(data.totals.spans === 0 ? [nothingRecorded(data)] : []),
+    section(terminal, 'What to change', findingsTable(terminal, data.findings.slice(0, 5), data.findings.length)),
     section(terminal, 'Where the time went', layers(terminal, data)),
     section(terminal, 'By name', names(terminal, data)),
     section(terminal, 'Slowest traces', traces(terminal, data)),

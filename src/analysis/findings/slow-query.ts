@@ -1,0 +1,37 @@
+import { defineFinding } from '../finding.ts'
+
+interface Row {
+  system: string | null
+  statement: string
+  calls: number
+  total_ms: number
+  p95_ms: number
+  rows_p95: number | null
+  traces: string[]
+}
+
+/** A statement whose slowest twentieth takes at least this long, in milliseconds. */
+const SLOW_MS = 100
+
+/** A statement that takes long on the database's side (its wait for a connection not counted). */
+export default defineFinding<Row>({
+  kind: 'slow-query',
+  about: `A statement whose 95th percentile is ${SLOW_MS} ms or more, the wait for a connection aside.`,
+  sql: `
+    SELECT system, coalesce(statement, summary, name) AS statement, round(sum(weight))::BIGINT AS calls, sum(own_ms * weight) AS total_ms,
+      quantile_cont(own_ms, 0.95) AS p95_ms, quantile_cont(rows, 0.95) AS rows_p95, (list(trace_id ORDER BY own_ms DESC, trace_id))[1:3] AS traces
+    FROM (SELECT *, greatest(duration_ms - coalesce(pool_wait_ms, 0), 0) AS own_ms FROM queries WHERE status <> 'open')
+    GROUP BY ALL HAVING quantile_cont(own_ms, 0.95) >= ${SLOW_MS} ORDER BY total_ms DESC, statement LIMIT 50`,
+  find: (rows) =>
+    rows.map((row) => ({
+      key: `${row.system ?? ''}\0${row.statement}`,
+      title: `Slow query, ${Math.round(row.p95_ms)} ms at p95: ${row.statement}`,
+      cost: { calls: row.calls, total_ms: row.total_ms },
+      traces: row.traces,
+      facts: { statement: row.statement, system: row.system, p95_ms: row.p95_ms, rows_p95: row.rows_p95 },
+      advice:
+        row.rows_p95 !== null && row.rows_p95 > 1000
+          ? `It returns ${Math.round(row.rows_p95)} rows at p95: ask for fewer (a \`LIMIT\`, pages, only the columns needed), then look at its plan with \`EXPLAIN (ANALYZE, BUFFERS)\`.`
+          : 'Look at its plan with `EXPLAIN (ANALYZE, BUFFERS)`: a sequential scan over a large table wants an index on the columns of its `WHERE` and `ORDER BY`.',
+    })),
+})

@@ -1,0 +1,55 @@
+import type { Finding } from '../../analysis/finding.ts'
+import { count, duration, money } from './format.ts'
+import { cut, oneLine } from './table.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Findings as a list, two lines each; `total` of them exist. */
+export function findingsTable(terminal: Terminal, findings: readonly Finding[], total: number): string {
+  if (findings.length === 0) return ''
+  const { paint, width } = terminal
+  const blocks = findings.map((finding) => {
+    const mark = severityMark(terminal, finding)
+    return `${mark} ${cut(oneLine(finding.title), width - 8, terminal)}\n        ${paint.dim([costOf(finding), finding.id].filter((text) => text !== '').join('  '))}`
+  })
+  const more = total > findings.length ? [paint.dim(`        + ${total - findings.length} more: perf-agent findings`)] : []
+  return [...blocks, ...more].join('\n')
+}
+
+/** One finding in full. */
+export function renderFinding(terminal: Terminal, finding: Finding): string {
+  const { paint } = terminal
+  const facts = Object.entries(finding.evidence.facts).filter(([, value]) => value !== null)
+  const places = finding.evidence.places.map(({ file, line, function: name }) =>
+    [name, line === null ? file : `${file}:${line}`].filter(Boolean).join('  '),
+  )
+  const parts = [
+    `${severityMark(terminal, finding)} ${paint.bold(oneLine(finding.title))}`,
+    paint.dim(`        ${[finding.id, costOf(finding)].filter((text) => text !== '').join('  ')}`),
+    `\n${finding.advice}`,
+    facts.length === 0 ? '' : `\n${facts.map(([name, value]) => `  ${name.padEnd(18)} ${factText(value)}`).join('\n')}`,
+    places.length === 0 ? '' : `\n${places.map((place) => `  ${place}`).join('\n')}`,
+    finding.evidence.traces.length === 0 ? '' : `\nTraces  ${finding.evidence.traces.map((id) => id.slice(0, 12)).join('  ')}`,
+    `\nQuery   ${paint.dim(finding.evidence.query)}`,
+    `Next    ${paint.cyan(finding.next_command)}`,
+  ]
+  return `${parts.filter((text) => text !== '').join('\n')}\n`
+}
+
+function severityMark({ paint }: Terminal, { severity }: Finding): string {
+  if (severity === 'high') return paint.red('high   ')
+  return severity === 'medium' ? paint.yellow('medium ') : paint.dim('low    ')
+}
+
+function costOf({ cost }: Finding): string {
+  const parts = [
+    cost.total_ms === null || cost.total_ms === 0 ? undefined : duration(cost.total_ms),
+    cost.cpu_ms === null ? undefined : `${duration(cost.cpu_ms)} CPU`,
+    cost.usd === null ? undefined : money(cost.usd),
+    cost.tokens === null ? undefined : `${count(cost.tokens)} tokens`,
+  ].filter((text) => text !== undefined)
+  const calls = `${count(cost.calls)} ${cost.calls === 1 ? 'time' : 'times'}`
+  return parts.length === 0 ? calls : `${parts.join(', ')} in ${calls}`
+}
+
+const factText = (value: unknown): string =>
+  typeof value === 'number' ? String(Number(value.toPrecision(4))) : oneLine(typeof value === 'string' ? value : JSON.stringify(value))
