@@ -79,8 +79,15 @@ action(
   command('trace', 'one trace as a waterfall')
     .argument('[id]', 'trace id, span id, or the start of one; `slowest` (default)')
     .option('--attributes', 'with every attribute')
-    .option('--all', 'every span, also many of the same name'),
+    .option('--all', 'every span, also many of the same name')
+    .option('--critical', 'only what the trace waited for: its critical path'),
   async () => (await import('./commands/trace.ts')).trace,
+)
+action(
+  command('what-if', 'how much faster traces would be if some spans were: what-if tool.search -50%')
+    .argument('<spans and change...>', 'name, layer.name or layer.*, then -50%, +20%, -30ms or 15ms')
+    .allowUnknownOption(),
+  async () => (await import('./commands/what-if.ts')).whatIf,
 )
 action(
   command('sql', 'run SQL over the views (docs/sql-views.md)')

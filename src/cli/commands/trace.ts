@@ -1,8 +1,11 @@
+import { criticalPath, type PathSegment } from '../../analysis/critical-path.ts'
+import { timedTraces } from '../../analysis/timed-traces.ts'
 import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
 import { PerfError, UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../cli.ts'
 import { openNamedSession } from '../open.ts'
+import { criticalPathTable } from '../render/critical-path.ts'
 import { duration } from '../render/format.ts'
 import { oneLine } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
@@ -19,7 +22,10 @@ interface TraceFacts {
 }
 
 /** `perf-agent trace <id>`: one trace as a waterfall; the id may be that of a span, or the beginning of one. */
-export async function trace(id: string | undefined, options: CommonOptions & { attributes?: boolean; all?: boolean }): Promise<void> {
+export async function trace(
+  id: string | undefined,
+  options: CommonOptions & { attributes?: boolean; all?: boolean; critical?: boolean },
+): Promise<void> {
   const reader = await openNamedSession(options)
   try {
     const traceId = await findTrace(reader, id ?? 'slowest')
@@ -27,6 +33,7 @@ export async function trace(id: string | undefined, options: CommonOptions & { a
       `SELECT trace_id, name, start_time, duration_ms, status, spans, errors FROM traces WHERE trace_id = '${traceId}'`,
     )
     if (facts === undefined) throw notFound(id)
+    if (options.critical === true) return await printCriticalPath(reader, facts, options)
     const spans = await traceRows(reader, traceId, {
       collapse: options.all !== true && options.json !== true && options.attributes !== true,
     })
@@ -39,6 +46,16 @@ export async function trace(id: string | undefined, options: CommonOptions & { a
   } finally {
     reader.close()
   }
+}
+
+async function printCriticalPath(reader: SessionReader, facts: TraceFacts, options: CommonOptions): Promise<void> {
+  const segments: PathSegment[] = []
+  for await (const { spans } of timedTraces(reader, `trace_id = '${facts.trace_id}'`, 1)) segments.push(...criticalPath(spans))
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ ...facts, critical_path: segments }, null, process.stdout.isTTY ? 2 : undefined)}\n`
+      : `${traceHead(terminalOf(), facts)}\n\n${criticalPathTable(terminalOf(), segments)}\n`,
+  )
 }
 
 async function findTrace(reader: SessionReader, id: string): Promise<string> {
@@ -77,19 +94,23 @@ async function spanDetails(reader: SessionReader, traceId: string): Promise<Map<
 }
 
 function render(terminal: Terminal, facts: TraceFacts, spans: WaterfallRow[], details: Map<string, Record<string, unknown>>): string {
-  const head = [
-    `${terminal.paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${facts.status === 'error' ? terminal.paint.red('error') : facts.status === 'open' ? 'still open' : ''}`.trimEnd(),
-    terminal.paint.dim(
-      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} spans${facts.errors > 0 ? `, ${facts.errors} errors` : ''}`,
-    ),
-  ]
+  const head = traceHead(terminal, facts)
   const shown = spans.reduce((sum, span) => sum + span.count, 0)
-  if (details.size === 0) return `${head.join('\n')}\n\n${waterfall(terminal, spans, facts.duration_ms, facts.spans - shown)}\n`
+  if (details.size === 0) return `${head}\n\n${waterfall(terminal, spans, facts.duration_ms, facts.spans - shown)}\n`
   const lines = spans.flatMap((span) => [
     waterfall(terminal, [span], facts.duration_ms),
     ...attributeLines(terminal, span, details.get(span.span_id)),
   ])
-  return `${head.join('\n')}\n\n${lines.join('\n')}\n`
+  return `${head}\n\n${lines.join('\n')}\n`
+}
+
+function traceHead(terminal: Terminal, facts: TraceFacts): string {
+  return [
+    `${terminal.paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${facts.status === 'error' ? terminal.paint.red('error') : facts.status === 'open' ? 'still open' : ''}`.trimEnd(),
+    terminal.paint.dim(
+      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} spans${facts.errors > 0 ? `, ${facts.errors} errors` : ''}`,
+    ),
+  ].join('\n')
 }
 
 function attributeLines(terminal: Terminal, span: WaterfallRow, detail: Record<string, unknown> | undefined): string[] {
