@@ -228,9 +228,10 @@ describe('sync', () => {
     })
     for (const delay of [150, 250, 350, 450, 600]) {
       const child = spawn(process.execPath, [cliFile(), 'sync', '--session', folder], { stdio: 'ignore' })
+      const ended = once(child, 'exit')
       await sleep(delay)
       child.kill('SIGKILL')
-      await once(child, 'exit')
+      await ended
     }
     await sync(folder)
     expect(await rows(folder, 'SELECT count(*) AS n FROM spans')).toEqual([{ n: 48_000 }])

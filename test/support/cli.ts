@@ -19,7 +19,14 @@ export async function runCli(
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; onStart?: (child: ChildProcess) => void } = {},
 ): Promise<CliResult> {
-  const { PERF_DIR: _dir, PERF_SESSION: _session, NODE_OPTIONS: _options, FORCE_COLOR: _color, ...environment } = process.env
+  const {
+    PERF_DIR: _dir,
+    PERF_SESSION: _session,
+    NODE_OPTIONS: _options,
+    FORCE_COLOR: _color,
+    NO_COLOR: _plain,
+    ...environment
+  } = process.env
   const child = spawn(process.execPath, [cliFile(), ...args], {
     cwd: options.cwd,
     env: { ...environment, ...options.env },
