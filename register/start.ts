@@ -6,15 +6,15 @@ import { installModuleHooks } from '../loaders/module-hooks.ts'
 import { installToolHooks } from '../loaders/tool-hooks.ts'
 import { readConfig } from '../src/config.ts'
 import type { Config } from '../src/config.ts'
+import { cannotStore } from '../src/core/cannot-store.ts'
 import { nowNs, wallMs } from '../src/core/clock.ts'
 import { Engine } from '../src/core/engine.ts'
 import { installExit, installWorkerExit } from '../src/core/exit.ts'
-import type { EndMark } from '../src/core/exit.ts'
 import { guard, setFaultSink } from '../src/core/guard.ts'
 import { createHandApi } from '../src/core/hand.ts'
 import { randomHex64, seedIds } from '../src/core/ids.ts'
 import type { Integration } from '../src/core/integration.ts'
-import { Header, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
+import { Header, RingOwner, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
 import { Recorder } from '../src/core/recorder.ts'
 import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
 import { newSessionName, serviceName } from '../src/core/session-name.ts'
@@ -24,6 +24,8 @@ import { startWriter } from '../src/core/writer-client.ts'
 import type { WriterClient } from '../src/core/writer-client.ts'
 import { registry } from '../src/integrations/registry.ts'
 import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
+
+import type { SpillEnd } from '../src/writer/spill.ts'
 import { childProcessLoaded, installHandoff, takeHandoff } from './handoff.ts'
 import { isMainThread, threadId } from './threads.ts'
 
@@ -77,17 +79,14 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     sampleRate: config.sample,
   })
   const shared = inherited ?? { control: new SharedArrayBuffer(64), process: describeProcess(config, cwd) }
-  const spill = (end: EndMark): void => {
-    const { spillRing } = ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')
-    spillRing({ memory: ring.memory, process: shared.process, end, redact: config.redact, capture: config.capture, dir: config.dir })
-  }
+  const spill = lazySpill(config, ring, shared, ownRequire)
   const writer = isMainThread ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs')) : undefined
   if (isMainThread) {
     guard('handoff', () => setEnvironmentData(SHARED_KEY, shared as unknown as string))
     installExit({ ring, writer, spill })
   } else {
     offerRing(ring, shared)
-    installWorkerExit(ring, spill)
+    installWorkerExit(ring, () => spill(null))
   }
   setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })
   const runtime: Runtime = {
@@ -130,12 +129,34 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
   return writer
 }
 
-/** Hands a worker thread's ring to the process's writer; repeated until it is adopted, since a starting writer hears nothing. */
+/** Writes this thread's ring to its spill file; loads what that takes only then. Says once per process when the disk refuses. */
+function lazySpill(config: Config, ring: Ring, shared: Shared, ownRequire: NodeJS.Require): (end: SpillEnd) => void {
+  let spill: ((end: SpillEnd) => void) | undefined
+  return (end) => {
+    try {
+      const { createSpill } = ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')
+      spill ??= createSpill({
+        memory: ring.memory,
+        definitions: ring.definitions(),
+        process: shared.process,
+        redact: config.redact,
+        dir: config.dir,
+      })
+      spill(end)
+    } catch (error) {
+      const isFirst = Atomics.exchange(new Int32Array(shared.control), WriterWord.warned, 1) === 0
+      if (isFirst && config.log !== 'silent') process._rawDebug(`[perf-agent] ${cannotStore(shared.process.sessionDir, error)}`)
+      throw error
+    }
+  }
+}
+
+/** Hands a worker thread's ring to the process's writer; repeated until the writer has it, since a starting writer hears nothing. */
 function offerRing(ring: Ring, shared: Shared): void {
   const control = new Int32Array(shared.control)
   let tries = 0
   const offer = (): void => {
-    if (Atomics.load(ring.header, Header.adopted) === 1 || tries++ > 200) return
+    if (Atomics.load(ring.header, Header.owner) !== RingOwner.nobody || tries++ > 200) return
     if (Atomics.load(control, WriterWord.state) === WriterState.ready) {
       const channel = new BroadcastChannel(RING_CHANNEL)
       channel.postMessage({ type: 'ring', memory: ring.memory })

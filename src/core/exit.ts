@@ -1,17 +1,21 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { nowNs, wallMs } from './clock.ts'
 import { guard } from './guard.ts'
-import { Header } from './layout.ts'
+import { Header, RecordType } from './layout.ts'
 import type { Ring } from './ring.ts'
 import type { WriterClient } from './writer-client.ts'
 
 // The last moments of a thread: everything that is in the ring reaches the disk, the app's exit stays as it was.
 // No signal listeners, no `uncaughtException` listener: both change how an app dies.
 
+/** Longest the app's exit listeners are held up in total, ms; from then on they wait for the disk once per tick of the writer. */
+const MAX_LATE_MS = 1000
+const TICK_MS = 20
+
 export interface ExitOptions {
   ring: Ring
   writer: WriterClient | undefined
-  /** Writes the ring's rest to a spill file at once; used when no writer is ready. */
+  /** Writes what is in the ring to a spill file at once; used when the writer does not have the ring, or is dead. */
   spill(end: EndMark): void
 }
 
@@ -25,35 +29,83 @@ export interface EndMark {
 /** Main thread: flush at exit and, from then on, after every record. */
 export function installExit({ ring, writer, spill }: ExitOptions): void {
   let uncaught = false
-  process.on('uncaughtExceptionMonitor', () => {
-    uncaught = true
-  })
+  let last: EndMark | undefined
   const flush = (end: EndMark): void => {
+    last = end
     guard('exit', () => {
-      if (writer === undefined || !writer.flush(end)) spill(end)
+      if (ring.takeOver() || writer === undefined || !writer.flush(end)) spill(end)
     })
   }
+  const mark = (code: number): EndMark => ({
+    code,
+    reason: uncaught && code !== 0 ? 'uncaught' : 'exit',
+    wallMs: wallMs(),
+    monoNs: nowNs(),
+  })
+  process.on('uncaughtExceptionMonitor', () => {
+    uncaught = true
+    // Thrown by an exit listener: there is no second exit event.
+    if (last !== undefined && isFatal()) flush(mark(exitCode() ?? 1))
+  })
   process.on('exit', (code) => {
-    const end: EndMark = { code, reason: uncaught && code !== 0 ? 'uncaught' : 'exit', wallMs: wallMs(), monoNs: nowNs() }
-    flush(end)
-    // Spans that end in the app's own exit listeners, which run after this one.
-    const commit = ring.commit.bind(ring)
-    ring.commit = (offset, to) => {
-      commit(offset, to)
-      flush(end)
-    }
+    // Node 20 says 0 here when the main module awaits what never comes, and 13 there.
+    flush(mark(exitCode() ?? code))
+    afterEveryRecord(ring, () => last !== undefined && flush(last))
+  })
+  onReallyExit((code) => {
+    if (last?.code !== code || ring.hasUnread()) flush(mark(code))
   })
   // process.execve (Node 22+) replaces the process without an exit event.
   guard('exit', () => {
-    diagnosticsChannel.subscribe('process.execve', () => flush({ code: 0, reason: 'exit', wallMs: wallMs(), monoNs: nowNs() }))
+    diagnosticsChannel.subscribe('process.execve', () => flush(mark(0)))
   })
 }
 
-/** App's worker threads: the ring outlives them in the writer's hands; only an orphaned ring is spilled. */
-export function installWorkerExit(ring: Ring, spill: (end: EndMark) => void): void {
-  process.on('exit', (code) => {
-    ring.header[Header.ended] = 1
-    if (Atomics.load(ring.header, Header.adopted) === 1) return
-    guard('exit', () => spill({ code, reason: 'exit', wallMs: wallMs(), monoNs: nowNs() }))
+/** App's worker threads: the ring outlives them in the writer's hands; one that the writer does not have is spilled. */
+export function installWorkerExit(ring: Ring, spill: () => void): void {
+  const flush = (): void => {
+    if (ring.takeOver()) guard('exit', spill)
+  }
+  process.on('exit', () => {
+    Atomics.store(ring.header, Header.ended, 1)
+    flush()
+    afterEveryRecord(ring, flush)
   })
+}
+
+/** Spans that end in the app's own exit listeners, which run after this one. There is no event after the last of them. */
+function afterEveryRecord(ring: Ring, flush: () => void): void {
+  const commit = ring.commit.bind(ring)
+  let spentMs = 0
+  let lastAt = 0
+  ring.commit = (offset, to) => {
+    commit(offset, to)
+    if (ring.view.getUint8(offset + 4) === RecordType.string) return
+    const before = nowNs()
+    if (spentMs > MAX_LATE_MS && before - lastAt < TICK_MS * 1e6) return
+    flush()
+    lastAt = nowNs()
+    spentMs += (lastAt - before) / 1e6
+  }
+}
+
+/** `process.exit` ends in `process.reallyExit`, looked up on `process`; some programs call it themselves, past the exit event. */
+function onReallyExit(before: (code: number) => void): void {
+  const { reallyExit } = process as unknown as { reallyExit?: (code?: unknown) => void }
+  if (typeof reallyExit !== 'function') return
+  const patched = {
+    reallyExit(this: unknown, ...args: unknown[]): unknown {
+      guard('exit', () => before(typeof args[0] === 'number' ? args[0] : 0))
+      return Reflect.apply(reallyExit, this, args)
+    },
+  }
+  Object.defineProperty(process, 'reallyExit', { value: patched.reallyExit, writable: true, enumerable: true, configurable: true })
+}
+
+function exitCode(): number | undefined {
+  return typeof process.exitCode === 'number' ? process.exitCode : undefined
+}
+
+function isFatal(): boolean {
+  return process.listenerCount('uncaughtException') === 0 && !process.hasUncaughtExceptionCaptureCallback()
 }

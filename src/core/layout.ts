@@ -16,10 +16,14 @@ export const Header = {
   threadId: 5,
   slotCount: 6,
   slotsUsed: 7,
-  adopted: 8,
+  owner: 8,
   ended: 9,
+  sequence: 10,
   counters: 16,
 } as const
+
+/** Who reads a ring: the writer, or (at exit, when the writer does not have it) the thread itself. Changed by compare-and-exchange only. */
+export const RingOwner = { nobody: 0, writer: 1, thread: 2 } as const
 
 /** Cumulative counters of a thread: what was produced, and what was left out, by reason. Order is part of the format. */
 export const COUNTERS = [
@@ -94,7 +98,7 @@ export const SlotField = {
 } as const
 
 /** What the writer thread tells the app thread, in a SharedArrayBuffer of 32-bit words. */
-export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3 } as const
+export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3, warned: 4 } as const
 export const WriterState = { starting: 0, ready: 1, dead: 2 } as const
 
 /** Size in bytes of the shared memory for a ring of `capacity` bytes and `slots` open slots. */

@@ -124,8 +124,9 @@ export class Recorder {
     const offset = writeAttributes(ring, at + SpanField.attributes, at + SpanField.attributes + ATTRIBUTE_ROOM, attributes, notes, end)
     view.setUint16(at + SpanField.attributeCount, attributesWritten(), true)
     view.setUint16(at + SpanField.attributeCount + 2, 0, true)
-    ring.commit(at, offset)
+    // Counted first: at exit, every commit is stored at once, with the counters of that moment.
     ring.count('spans_written')
+    ring.commit(at, offset)
   }
 
   /** Gives an open span another name (a route that is known only at the end). */

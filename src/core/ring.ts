@@ -1,4 +1,15 @@
-import { COUNTERS, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, RecordType, SLOT_BYTES, sharedMemoryBytes, SlotField } from './layout.ts'
+import {
+  COUNTERS,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  Header,
+  MAGIC,
+  RecordType,
+  RingOwner,
+  SLOT_BYTES,
+  sharedMemoryBytes,
+  SlotField,
+} from './layout.ts'
 import type { Counter } from './layout.ts'
 import type { Span } from './span.ts'
 
@@ -162,6 +173,16 @@ export class Ring {
     if (slot < 0) return
     this.slotWords[slot * 16] = 0
     this.freeSlots.push(slot)
+  }
+
+  /** Every interned string with its id: what a reader needs that takes the ring over in the middle. */
+  definitions(): Iterable<[text: string, id: number]> {
+    return this.strings
+  }
+
+  /** Takes the ring away from everybody but the writer: false when the writer has it. */
+  takeOver(): boolean {
+    return Atomics.compareExchange(this.header, Header.owner, RingOwner.nobody, RingOwner.thread) !== RingOwner.writer
   }
 
   /** True when the writer has not yet read everything. */

@@ -13,7 +13,7 @@ export interface WriterClient {
   readonly control: Int32Array
   readonly state: () => number
   post(message: object): void
-  /** Blocks until the writer has stored everything, at most 1 s. True when it did. */
+  /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
   flush(end?: { code: number; reason: string }): boolean
 }
 
@@ -38,7 +38,7 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
     state,
     post: (message) => worker.postMessage(message),
     flush(end) {
-      if (state() !== WriterState.ready) return false
+      if (state() === WriterState.dead) return false
       const wanted = Atomics.add(words, WriterWord.flushRequested, 1) + 1
       worker.postMessage({ type: 'flush', number: wanted, end })
       return waitForFlush(words, wanted)
@@ -52,7 +52,7 @@ function waitForFlush(words: Int32Array, wanted: number): boolean {
   for (let waitedMs = 0; waitedMs < MAX_EXIT_WAIT_MS;) {
     const done = Atomics.load(words, WriterWord.flushDone)
     if (((done - wanted) | 0) >= 0) return true
-    if (Atomics.load(words, WriterWord.state) !== WriterState.ready) return false
+    if (Atomics.load(words, WriterWord.state) === WriterState.dead) return false
     if (Atomics.wait(words, WriterWord.flushDone, done, STEP_MS) !== 'timed-out') continue
     waitedMs += STEP_MS
     const now = Atomics.load(words, WriterWord.progress)

@@ -24,15 +24,16 @@ export class BlockBuilder {
   private readonly isSecretKey: boolean[] = [false]
   private readonly usedIn = new Uint32Array(MAX_STRING_ID)
   private generation = 0
-  private sequence = 0
   private used: number[] = []
   private parts: Buffer[] = []
 
-  constructor(reader: RingReader, redactor: Redactor, payloads: PayloadStore) {
+  /** `definitions`: strings whose records another reader of this ring has consumed. */
+  constructor(reader: RingReader, redactor: Redactor, payloads: PayloadStore, definitions: Iterable<[text: string, id: number]> = []) {
     this.reader = reader
     this.redactor = redactor
     this.payloads = payloads
     this.facts = new FactWriter(redactor)
+    for (const [text, id] of definitions) this.define(id, text)
   }
 
   /** The next block, or undefined when the ring is empty. `release` must be called once the block is stored (or given up). */
@@ -70,8 +71,11 @@ export class BlockBuilder {
       const count = (this.reader.header[Header.counters + i] ?? 0) >>> 0
       if (count > 0) counters[COUNTERS[i] ?? ''] = count
     }
+    const { header, thread } = this.reader
+    const seq = header[Header.sequence] ?? 0
+    header[Header.sequence] = seq + 1
     const data = this.parts.length === 1 ? (this.parts[0] as Buffer) : Buffer.concat(this.parts)
-    return { v: 1, thread: this.reader.thread, seq: this.sequence++, n: records, spans, anchor: wallAnchor(), strings, counters, data }
+    return { v: 1, thread, seq, n: records, spans, anchor: wallAnchor(), strings, counters, data }
   }
 
   /** Copies what a block holds in runs; a record that must change ends a run. */

@@ -5,48 +5,53 @@ import { SPILL_MAGIC } from '../store/codec/spill.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { PayloadStore } from './payloads.ts'
-import type { Capture } from './payloads.ts'
 import { loadRedactor } from './redaction-rules.ts'
 import { createSessionFolder, processMeta, projectKey } from './session-folder.ts'
 import type { ProcessInfo } from './session-folder.ts'
 
 export interface SpillOptions {
   memory: SharedArrayBuffer
+  /** Every string the ring has defined: a writer may have consumed the records that did. */
+  definitions: Iterable<[text: string, id: number]>
   process: ProcessInfo
-  end: { code: number; reason: string; wallMs: number; monoNs: number }
   redact: string[]
-  capture: Capture
   dir: string
 }
 
-/** Writes the rest of a ring to a spill file, redacted, from the app thread at its exit. Nothing is written when the ring is empty. */
-export function spillRing(options: SpillOptions): void {
+/** How the process ended; null for a thread that is not the main one. */
+export type SpillEnd = { code: number; reason: string; wallMs: number; monoNs: number } | null
+
+/**
+ * Writes rings to spill files, redacted, from the app thread at its exit. The function it gives writes what came since the last call as
+ * one more segment of the thread's file, and nothing when there is nothing. It throws what the disk says.
+ */
+export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
+  const { process: info } = options
   const reader = new RingReader(options.memory)
-  const { redactor } = loadRedactor(options.redact, options.process.cwd)
-  const builder = new BlockBuilder(reader, redactor, new PayloadStore(() => projectKey(options.dir), 'off', redactor))
-  const blocks: Block[] = []
-  for (let first = true; ; first = false) {
-    const next = builder.next(first ? 'all' : 'none')
-    if (next === undefined) break
-    next.release()
-    blocks.push(next.block)
+  const { redactor } = loadRedactor(options.redact, info.cwd)
+  const payloads = new PayloadStore(() => projectKey(options.dir), 'off', redactor)
+  const builder = new BlockBuilder(reader, redactor, payloads, options.definitions)
+  let file: string | undefined
+  let meta: object | undefined
+  return (end) => {
+    const blocks: Block[] = []
+    for (let first = true; ; first = false) {
+      const next = builder.next(first ? 'all' : 'none')
+      if (next === undefined) break
+      next.release()
+      blocks.push(next.block)
+    }
+    if (file === undefined && !blocks.some((block) => block.spans > 0)) return
+    if (file === undefined) createSessionFolder(info, {}, redactor)
+    meta ??= processMeta(info, {}, redactor)
+    file ??= path.join(info.sessionDir, 'hot', `${info.instance}.${reader.thread}.${Date.now()}.spill`)
+    fs.appendFileSync(file, segment({ process: meta, end }, blocks), { mode: 0o600 })
   }
-  if (!blocks.some((block) => block.spans > 0)) return
-  createSessionFolder(options.process, {}, redactor)
-  const header = Buffer.from(
-    JSON.stringify({
-      process: processMeta(options.process, {}, redactor),
-      end: options.end,
-      blocks: blocks.map(({ data, ...block }) => ({ ...block, bytes: data.length })),
-    }),
-  )
+}
+
+function segment(head: object, blocks: readonly Block[]): Buffer {
+  const header = Buffer.from(JSON.stringify({ ...head, blocks: blocks.map(({ data, ...block }) => ({ ...block, bytes: data.length })) }))
   const size = Buffer.alloc(4)
   size.writeUInt32LE(header.length)
-  const { sessionDir, instance } = options.process
-  const name = `${instance}.${reader.thread}.${Date.now()}.spill`
-  fs.writeFileSync(
-    path.join(sessionDir, 'hot', name),
-    Buffer.concat([Buffer.from(SPILL_MAGIC), size, header, ...blocks.map((block) => block.data)]),
-    { mode: 0o600 },
-  )
+  return Buffer.concat([Buffer.from(SPILL_MAGIC), size, header, ...blocks.map((block) => block.data)])
 }

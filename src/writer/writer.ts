@@ -3,12 +3,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
-import { Header, WriterState, WriterWord } from '../core/layout.ts'
+import { Header, RingOwner, WriterState, WriterWord } from '../core/layout.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { HotStore } from '../store/hot/write.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { OpenSpans } from './block-builder.ts'
+import { cannotStore } from '../core/cannot-store.ts'
 import { PayloadStore } from './payloads.ts'
 import type { Capture, PayloadContent } from './payloads.ts'
 import { loadRedactor } from './redaction-rules.ts'
@@ -44,11 +45,14 @@ const BEAT_MS = 2000
 const RETRY_MS = 1000
 /** Blocks kept in memory while the disk refuses them; beyond, the oldest are given up and counted. */
 const MAX_PENDING_BYTES = 32 << 20
+/** How long the ring of an ended thread is still looked at: its exit listeners may make spans. */
+const ENDED_GRACE_MS = 1000
 
 const settings = workerData as Settings
 const control = new Int32Array(settings.control)
 const { redactor, problems } = loadRedactor(settings.redact, settings.process.cwd)
 const builders: BlockBuilder[] = []
+const endedRings = new WeakMap<BlockBuilder, number>()
 let payloads: PayloadStore | undefined
 let store: HotStore | undefined
 let pending: Block[] = []
@@ -59,13 +63,14 @@ let lostStored = 0
 let lastBeatMs = 0
 let lastFlushMs = 0
 let nextTryMs = 0
-let hasWarned = false
 let readMarksMtime = 0
 
+/** Takes a ring that nobody has: one that its thread has spilled, or that was offered twice, is left alone. */
 function adopt(memory: SharedArrayBuffer): void {
   const reader = new RingReader(memory)
+  if (Atomics.load(reader.header, Header.ended) === 1) return
+  if (Atomics.compareExchange(reader.header, Header.owner, RingOwner.nobody, RingOwner.writer) !== RingOwner.nobody) return
   builders.push(new BlockBuilder(reader, redactor, payloadStore()))
-  Atomics.store(reader.header, Header.adopted, 1)
 }
 
 function payloadStore(): PayloadStore {
@@ -84,6 +89,11 @@ function key(): Buffer {
     }
   }
   return projectsKey
+}
+
+/** Milliseconds that never go back: what is due must not wait for a wall clock that was set. */
+function nowMs(): number {
+  return nowNs() / 1e6
 }
 
 /** Nothing is created on disk before there is something to keep. */
@@ -113,14 +123,7 @@ function adoptOffered(): void {
 
 function onOffer(message: unknown): void {
   const memory = (message as { type?: unknown; memory?: unknown }).memory
-  if (!(memory instanceof SharedArrayBuffer)) return
-  if (builders.some(({ reader }) => reader.memory === memory || sameMemory(reader.header, memory))) return
-  adopt(memory)
-}
-
-/** The same shared memory arrives as another object each time it is posted; a ring that is adopted says so. */
-function sameMemory(_header: Int32Array, memory: SharedArrayBuffer): boolean {
-  return Atomics.load(new Int32Array(memory, 0, 16), Header.adopted) === 1
+  if (memory instanceof SharedArrayBuffer) adopt(memory)
 }
 
 /** Moves records from the rings into `pending`. */
@@ -137,16 +140,26 @@ function collect(openSpans: OpenSpans): void {
       Atomics.add(control, WriterWord.progress, 1)
       if (pendingBytes > 4 << 20) storePending()
     }
-    if (builder.reader.header[Header.ended] === 1 && !builder.reader.hasRecords) {
-      // An ended thread whose ring is empty needs no more looks; what it left open stays open.
-      builders.splice(i--, 1)
-    }
+    if (isFinished(builder)) builders.splice(i--, 1)
   }
   if (payloads !== undefined) pendingContents.push(...payloads.takeContents())
 }
 
+/** True once an ended thread's ring has been empty for a while, and is given up: what its exit listeners record from then on, it spills. */
+function isFinished(builder: BlockBuilder): boolean {
+  const { reader } = builder
+  if (Atomics.load(reader.header, Header.ended) !== 1 || reader.hasRecords) return false
+  const endedMs = endedRings.get(builder) ?? nowMs()
+  endedRings.set(builder, endedMs)
+  if (nowMs() - endedMs < ENDED_GRACE_MS) return false
+  Atomics.store(reader.header, Header.owner, RingOwner.nobody)
+  // A record of the very last moment: whoever is first has the ring.
+  if (!reader.hasRecords) return true
+  return Atomics.compareExchange(reader.header, Header.owner, RingOwner.nobody, RingOwner.writer) !== RingOwner.nobody
+}
+
 function storePending(): void {
-  const now = Date.now()
+  const now = nowMs()
   if (pending.length === 0 && pendingContents.length === 0) {
     if (store !== undefined && now - lastBeatMs >= BEAT_MS) attempt(() => beat(now))
     else if (store === undefined && settings.joined) attempt(openStore)
@@ -158,7 +171,7 @@ function storePending(): void {
   }
   attempt(() => {
     openStore()
-    store?.commit(pending, pendingContents, { wallMs: now, monoNs: nowNs() })
+    store?.commit(pending, pendingContents, { wallMs: Date.now(), monoNs: nowNs() })
     pending = []
     pendingContents = []
     pendingBytes = 0
@@ -175,10 +188,8 @@ function attempt(action: () => void): void {
     action()
     Atomics.add(control, WriterWord.progress, 1)
   } catch (error) {
-    nextTryMs = Date.now() + RETRY_MS
-    warn(
-      `cannot store the recording in ${settings.process.sessionDir}: ${error instanceof Error ? error.message : String(error)}. The app is not affected.`,
-    )
+    nextTryMs = nowMs() + RETRY_MS
+    warn(cannotStore(settings.process.sessionDir, error))
     dropOverflow()
   }
 }
@@ -200,12 +211,12 @@ function openStore(): void {
 }
 
 function beat(now: number): void {
-  store?.putMeta('beat', { wallMs: now, monoNs: nowNs() })
+  store?.putMeta('beat', { wallMs: Date.now(), monoNs: nowNs() })
   lastBeatMs = now
 }
 
 function housekeep(): void {
-  const now = Date.now()
+  const now = nowMs()
   if (store === undefined || now - lastFlushMs < BEAT_MS) return
   lastFlushMs = now
   attempt(() => {
@@ -241,8 +252,7 @@ function flush(number: number, end: EndMark | undefined): void {
 
 /** One line on stderr in the life of the process; written directly, since the main thread may be blocked. */
 function warn(text: string): void {
-  if (hasWarned || settings.log === 'silent') return
-  hasWarned = true
+  if (settings.log === 'silent' || Atomics.exchange(control, WriterWord.warned, 1) === 1) return
   try {
     fs.writeSync(2, `[perf-agent] ${text.replaceAll('\n', ' ')}\n`)
   } catch {

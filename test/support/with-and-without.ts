@@ -4,8 +4,11 @@ import { record, type Recorded, type RecordOptions } from './record.ts'
 
 /** Runs it twice; exit code, signal, stdout and stderr must be the same. Gives the recorded run. */
 export async function withAndWithout(options: RecordOptions): Promise<Recorded> {
-  const [bare, recorded] = await Promise.all([record({ ...options, agent: 'none' }), record(options)])
-  expect(visible(recorded)).toEqual(visible(bare))
+  // Node itself runs a CommonJS program another way as soon as anything is preloaded: the bare run preloads nothing at all.
+  const preload = options.agent === 'require' ? [] : ['--import', 'data:text/javascript,']
+  const bare = record({ ...options, agent: 'none', nodeArgs: [...preload, ...(options.nodeArgs ?? [])] })
+  const [without, recorded] = await Promise.all([bare, record(options)])
+  expect(visible(recorded)).toEqual(visible(without))
   return recorded
 }
 
