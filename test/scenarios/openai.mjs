@@ -109,9 +109,18 @@ export async function failure() {
   await completions.create(ask('[[401]]'))
 }
 
+/** Until that many rejections were reported as unhandled, or three seconds. */
+async function rejections(wanted) {
+  let seen = 0
+  const count = () => seen++
+  process.on('unhandledRejection', count)
+  for (let waited = 0; seen < wanted && waited < 3000; waited += 5) await delay(5)
+  process.off('unhandledRejection', count)
+}
+
 export async function failureHandledLater() {
   const promise = completions.create(ask('[[401]]'))
-  await delay(20)
+  await rejections(1)
   return promise.catch((error) => [error.constructor.name, error.status])
 }
 
@@ -132,7 +141,7 @@ export async function cancelled() {
 export async function unhandled() {
   void completions.create(ask('[[401]]'), { maxRetries: 0 })
   void completions.create(ask('[[401]]'), { maxRetries: 0 }).then(() => undefined)
-  await delay(150)
+  await rejections(2)
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc')
   // The promise that nobody asked ends its span when it is collected.
