@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cliFile, runCli } from '../support/cli.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 let cwd: string
 let app: ChildProcess | undefined
@@ -19,12 +19,11 @@ beforeEach(() => {
     path.join(cwd, 'busy.mjs'),
     `import { span } from '${api}'
 let n = 0
-const until = Date.now() + Number(process.argv[2])
 span('never ends', () => new Promise(() => {}))
 const timer = setInterval(() => {
   for (let i = 0; i < 50; i++) span('outer', () => span('inner ' + (n % 7), () => n++, { n }))
-  if (Date.now() > until) { clearInterval(timer); console.log(n) }
-}, 5)`,
+}, 5)
+process.stdin.resume().on('end', () => { clearInterval(timer); console.log(n) })`,
   )
 })
 afterEach(() => {
@@ -32,22 +31,28 @@ afterEach(() => {
   rmSync(cwd, { recursive: true, force: true })
 })
 
-const start = (ms: number): ChildProcess => {
+/** Starts the app, which works until its stdin is closed, and waits until something of it is on disk. */
+const start = async (): Promise<ChildProcess> => {
   const register = pathToFileURL(path.join(path.dirname(cliFile()), 'register.js')).href
-  app = spawn(process.execPath, ['--import', register, 'busy.mjs', String(ms)], { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
-  return app
+  const child = spawn(process.execPath, ['--import', register, 'busy.mjs'], { cwd, stdio: ['pipe', 'pipe', 'inherit'] })
+  app = child
+  await waitFor('the first spans', async () => {
+    if (child.exitCode !== null) throw new Error(`the app ended with ${child.exitCode}`)
+    const { code, stdout } = await runCli(['sql', `SELECT name FROM spans WHERE name = 'never ends'`, '--json'], { cwd })
+    return code === 0 && stdout.includes('never ends')
+  })
+  return child
 }
 const rows = async <T>(sql: string): Promise<T[]> => JSON.parse((await runCli(['sql', sql, '--json'], { cwd })).stdout) as T[]
 
 describe('a session that is still being written', () => {
   it('is read again and again without losing or repeating a span', async () => {
-    const child = start(2500)
+    const child = await start()
     let printed = ''
     child.stdout?.on('data', (chunk) => (printed += String(chunk)))
-    const ended = once(child, 'exit')
-    await sleep(500)
+    const ended = once(child, 'close')
     const counts: number[] = []
-    while (child.exitCode === null && counts.length < 6) {
+    while (counts.length < 5) {
       const [row] = await rows<{ n: number; state: string }>(
         'SELECT count(*) AS n, (SELECT any_value(state) FROM processes) AS state FROM spans',
       )
@@ -55,6 +60,7 @@ describe('a session that is still being written', () => {
     }
     expect(counts).toEqual([...counts].sort((a, b) => a - b))
     expect(counts[0]).toBeGreaterThan(0)
+    child.stdin?.end()
     await ended
     const spans = 2 * Number(printed)
     expect(await rows('SELECT count(*) AS n, count(DISTINCT span_key) AS ids FROM spans WHERE status <> $$open$$')).toEqual([
@@ -68,8 +74,7 @@ describe('a session that is still being written', () => {
   })
 
   it('says the process crashed once it was killed, and keeps what was open', async () => {
-    const child = start(60_000)
-    await sleep(700)
+    const child = await start()
     expect(await rows('SELECT state FROM processes')).toEqual([{ state: 'live' }])
     child.kill('SIGKILL')
     await once(child, 'exit')

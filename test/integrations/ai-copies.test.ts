@@ -55,7 +55,7 @@ describe.each(copies)('$lib $version', ({ lib, version }) => {
         import * as sdk from '${lib}'
         const ask = ${ask}
         void ask(sdk, '[[401]]')${asking}
-        setTimeout(() => console.log('still there'), 2000)
+        setTimeout(() => console.log('still there'), 20_000)
       `
       const [bare, recorded] = await Promise.all([record({ ...options, app, agent: 'none' }), record({ ...options, app })])
       expect(bare.status).toBe(1)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Anthropic } from '@anthropic-ai/sdk'
 
 const canary = process.env.CANARY
@@ -143,5 +144,5 @@ export async function cancelled() {
 
 export async function unhandled() {
   void messages.create(ask('[[401]]'), { maxRetries: 0 }).then(() => undefined)
-  await new Promise((resolve) => setTimeout(resolve, 150))
+  await once(process, 'unhandledRejection')
 }

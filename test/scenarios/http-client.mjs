@@ -127,7 +127,7 @@ async function main() {
       const agent = new http.Agent({ keepAlive: true })
       const request = http.get(`${base}/large`, { agent })
       const [response] = await once(request, 'response')
-      await sleep(20)
+      while (response.readableLength === 0) await sleep(5)
       const state = [
         response.readableFlowing,
         response.readableDidRead,

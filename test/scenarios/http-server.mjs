@@ -73,7 +73,8 @@ function countListeners(emitter) {
   return Object.fromEntries(emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]))
 }
 
-function exchange(port, text, { until = (received) => /\r\n\r\n[^]*ok$/.test(received), connect = net.connect } = {}) {
+/** Sends `text` and reads until `until` holds or the server closes; `idleMs` is for requests that are never answered. */
+function exchange(port, text, { until = (received) => /\r\n\r\n[^]*ok$/.test(received), connect = net.connect, idleMs = 10_000 } = {}) {
   return new Promise((resolve) => {
     let received = ''
     const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text))
@@ -84,7 +85,7 @@ function exchange(port, text, { until = (received) => /\r\n\r\n[^]*ok$/.test(rec
     })
     socket.on('close', done)
     socket.on('error', done)
-    socket.setTimeout(150, () => socket.destroy())
+    socket.setTimeout(idleMs, () => socket.destroy())
   })
 }
 
@@ -127,9 +128,9 @@ async function main() {
     get('/two-remotes', 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n'.repeat(2)),
   )
   await exchange(port, get('/cut'), { until: (received) => received.endsWith('part') })
-  await exchange(port, get('/never'))
-  await exchange(port, get('/later?1') + get('/later?2') + get('/later?3'), { until: () => false })
-  await exchange(port, get('/never?pipelined') + get('/queued') + get('/queued'))
+  await exchange(port, get('/never'), { idleMs: 500 })
+  await exchange(port, get('/later?1') + get('/later?2') + get('/later?3'), { until: (received) => received.split('\nlater').length === 4 })
+  await exchange(port, get('/never?pipelined') + get('/queued') + get('/queued'), { idleMs: 500 })
   const kept = await exchange(port, get('/kept').repeat(5), {
     until: (received) => received.split('HTTP/1.1 200').length === 6 && received.endsWith('ok'),
   })

@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const refs = []
 const pending = []
 let onRequest = () => {}
+let onNever = () => {}
+const arrived = () => new Promise((resolve) => (onNever = resolve))
 
 const server = http.createServer((request, response) => {
   onRequest(request, response)
-  if (request.url.startsWith('/never')) return
+  if (request.url.startsWith('/never')) return onNever()
   if (request.url.startsWith('/fail')) {
     response.statusCode = 500
     response.end('failed')
@@ -24,7 +26,7 @@ async function requests(count, path = '/item') {
     const never = i % 100 === 99
     socket.write(`GET ${never ? '/never' : path}/${i} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n`)
     if (never) {
-      await sleep(1)
+      await arrived()
       socket.destroy()
       socket = await connect()
     } else await once(socket, 'data')

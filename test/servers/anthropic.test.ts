@@ -128,7 +128,7 @@ describe('messages', () => {
     const aborted = await stream('[[words:200]] [[gap:5]]')
     setTimeout(() => aborted.controller.abort(), 20)
     await collect(aborted)
-    await expect.poll(() => server.requests.map((request) => request.aborted)).toEqual([true, true])
+    await expect.poll(() => server.requests.map((request) => request.aborted), { timeout: 30_000 }).toEqual([true, true])
   })
 })
 

@@ -141,7 +141,7 @@ describe.each(OPENAI_MAJORS)('openai %s', (version) => {
     await expect(client.chat.completions.create(ask('[[hang]]'), { timeout: 30, maxRetries: 0 })).rejects.toBeInstanceOf(
       sdk.APIConnectionTimeoutError,
     )
-    await expect.poll(() => server.requests.map((request) => request.aborted)).toEqual([true, true, true])
+    await expect.poll(() => server.requests.map((request) => request.aborted), { timeout: 30_000 }).toEqual([true, true, true])
   })
 
   it('waits before the first token', async () => {

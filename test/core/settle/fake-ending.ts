@@ -94,13 +94,13 @@ export function hook(definition: Integration, exports: object): FakeEnding[] {
   return calls
 }
 
-/** Collects garbage until `isDone`, for at most two seconds. */
+/** Collects garbage until `isDone`, for at most half a minute. */
 export async function collectUntil(isDone: () => boolean): Promise<void> {
   const { setFlagsFromString } = await import('node:v8')
   const { runInNewContext } = await import('node:vm')
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
-  for (let i = 0; i < 100 && !isDone(); i++) {
+  for (let i = 0; i < 1500 && !isDone(); i++) {
     gc()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -212,7 +212,7 @@ describe.each(libraries)('$lib $version', ({ lib, version, definition, serve, cl
       for (const side of [bare, client]) {
         const promise = side.create('[[500]]')
         if (how === 'then') void promise.then(() => undefined)
-        await until(() => unhandled.length > (side === bare ? 0 : 1), 1000)
+        await until(() => unhandled.length > (side === bare ? 0 : 1))
         await delay(50)
       }
     } finally {
@@ -230,6 +230,6 @@ describe.each(libraries)('$lib $version', ({ lib, version, definition, serve, cl
 
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function until(isDone: () => boolean, ms = 2000): Promise<void> {
-  for (const deadline = Date.now() + ms; !isDone() && Date.now() < deadline;) await delay(5)
+async function until(isDone: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !isDone() && Date.now() < deadline;) await delay(5)
 }

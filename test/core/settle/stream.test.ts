@@ -100,7 +100,7 @@ describe.each(apis)('$api of $lib $version', ({ api, lib, version, definition, s
     expect(attributes['gen_ai.usage.cache_read.input_tokens']).toBe(64)
     expect(attributes['gen_ai.response.finish_reasons']).toEqual([{ chat: 'stop', responses: 'completed', messages: 'end_turn' }[api]])
     expect(attributes['gen_ai.response.time_to_first_chunk']).toBeGreaterThan(0)
-    expect(attributes['gen_ai.response.time_to_first_chunk']).toBeLessThan(2)
+    expect(attributes['gen_ai.response.time_to_first_chunk']).toBeLessThan(30)
     expect(attributes['perf.stream.time_to_first_content_ms']).toBeGreaterThan(0)
     expect(attributes['perf.stream.max_gap_ms']).toBeGreaterThan(0)
     expect(attributes['perf.stream.mean_gap_ms']).toBeLessThanOrEqual(attributes['perf.stream.max_gap_ms'] as number)
