@@ -63,3 +63,10 @@ export class UsageError extends PerfError {
     super('USAGE', message)
   }
 }
+
+/** A heap snapshot or profile that is cut short, damaged, or something else. */
+export class SnapshotUnreadableError extends PerfError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('SNAPSHOT_UNREADABLE', message, 2, options)
+  }
+}

@@ -103,6 +103,12 @@ action(
   async () => (await import('./commands/sync.ts')).sync,
 )
 action(
+  command('heap', 'heap snapshots: `heap` lists them, `heap 1` shows classes, `heap diff 1 2` what grew and what holds it')
+    .argument('[words...]', 'a snapshot (number, `first`, `last`, file), or `diff` and two of them')
+    .option('--limit <n>', 'rows per table', '20'),
+  async () => (await import('./commands/heap.ts')).heap,
+)
+action(
   command('doctor', 'what was and was not instrumented, and whether the machine is fit'),
   async () => (await import('./commands/doctor.ts')).doctor,
 )

@@ -11,6 +11,7 @@ import {
 import { FolderNotWritableError, QueryError } from '../errors.ts'
 import { hasDatabase, openDatabase, type Database } from './analytics/database.ts'
 import { schemaState } from './analytics/schema.ts'
+import { pendingSnapshots } from './analytics/sync-heap.ts'
 import { pendingSources, syncSession, type SyncOptions, type SyncResult } from './analytics/sync.ts'
 import { withIdHints } from './id-hints.ts'
 import type { Session } from './session.ts'
@@ -42,7 +43,7 @@ export interface SessionReader {
 export async function openSession(session: Session, options: SyncOptions & { sync?: boolean } = {}): Promise<SessionReader> {
   let synced: SyncResult | undefined
   let database = hasDatabase(session.folder) ? await openForReading(session) : undefined
-  const isCurrent = database !== undefined && (options.sync === false || (await pendingSources(session, database.connection)).length === 0)
+  const isCurrent = database !== undefined && (options.sync === false || !(await hasNewData(session, database.connection)))
   if (database === undefined || !isCurrent) {
     database?.close()
     try {
@@ -59,6 +60,10 @@ export async function openSession(session: Session, options: SyncOptions & { syn
   const query = (sql: string): Promise<QueryResult[]> => runStatements(connection, prepared, sql)
   const rows = async <T>(sql: string): Promise<T[]> => ((await query(sql)).at(-1)?.rows ?? []) as T[]
   return { session, synced, query, rows, close }
+}
+
+async function hasNewData(session: Session, connection: DuckDBConnection): Promise<boolean> {
+  return (await pendingSources(session, connection)).length + (await pendingSnapshots(session, connection)).length > 0
 }
 
 /** `undefined` when the database holds no session yet (a sync was interrupted before its first commit), older tables or other views. */

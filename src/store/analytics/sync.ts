@@ -9,6 +9,7 @@ import { acquireSyncLock } from './lock.ts'
 import { recordSource, storeProcess, syncedSources, type SyncedSource } from './processes.ts'
 import { prepareSchema } from './schema.ts'
 import { openSource, type SourceReader } from './source.ts'
+import { syncSnapshots } from './sync-heap.ts'
 import { refreshSpansView } from './views.ts'
 import { stageBlock, type Unreadable } from './stage-block.ts'
 import { WallClock } from './wall-clock.ts'
@@ -58,6 +59,7 @@ export async function syncSession(session: Session, options: SyncOptions = {}): 
     try {
       await prepareSchema(database.connection, session.name)
       await syncSources(session, database, result, options)
+      result.problems.push(...(await syncSnapshots(session, database.connection)))
       await refreshSpansView(database.connection, session.name)
     } finally {
       database.close()

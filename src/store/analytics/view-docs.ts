@@ -209,11 +209,11 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   heap_classes: {
-    doc: 'Heap snapshots by constructor.',
+    doc: 'Heap snapshots by constructor (docs/heap.md).',
     columns: {
-      snapshot: 'file',
+      snapshot: 'file in `heap/`, without its ending',
       time: 'when (UTC)',
-      class: 'constructor',
+      class: 'constructor, or a kind in parentheses',
       count: 'objects',
       self_bytes: 'their own size',
       retained_bytes: 'what they keep alive',

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { UsageError } from '../../errors.ts'
+import { diffHeaps } from '../../analysis/heap-diff.ts'
+import { readClassTable } from '../../store/heap/class-table.ts'
+import { findSnapshot, sessionSnapshots } from '../../store/heap/session-snapshots.ts'
+import type { CommonOptions } from '../cli.ts'
+import { findSession } from '../open.ts'
+import { renderClasses, renderHeapDiff, renderSnapshots } from '../render/heap.ts'
+import { showProgress } from '../render/progress.ts'
+import { terminalOf } from '../render/terminal.ts'
+import { positiveInteger } from './report.ts'
+
+type HeapOptions = CommonOptions & { limit?: string }
+
+/** `perf-agent heap`: lists a session's snapshots; one by class; two compared. */
+export async function heap(words: string[], options: HeapOptions): Promise<void> {
+  const limit = positiveInteger('--limit', options.limit ?? '20')
+  const [first, ...rest] = words
+  if (first === undefined) list(options)
+  else if (first === 'diff') await diff(rest, options, limit)
+  else if (rest.length > 0) throw new UsageError(`One snapshot, or two to compare: perf-agent heap diff ${first} ${rest[0]}.`)
+  else await show(first, options, limit)
+}
+
+function list(options: HeapOptions): void {
+  const session = findSession(options)
+  const snapshots = sessionSnapshots(session)
+  if (options.json === true)
+    printJson(snapshots.map(({ facts, takenMs, ...rest }) => ({ ...rest, taken_at: new Date(takenMs).toISOString(), ...facts })))
+  else process.stdout.write(renderSnapshots(terminalOf(), session.name, snapshots))
+}
+
+async function show(which: string, options: HeapOptions, limit: number): Promise<void> {
+  const file = fileOf(which, options)
+  const table = await withProgress(() => readClassTable(file))
+  if (options.json === true) printJson(table)
+  else process.stdout.write(renderClasses(terminalOf(), file, table, limit))
+}
+
+async function diff(words: string[], options: HeapOptions, limit: number): Promise<void> {
+  const [before, after, ...more] = words
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new UsageError('Give the two snapshots to compare, the earlier first: perf-agent heap diff 1 2.')
+  const files = [fileOf(before, options), fileOf(after, options)] as const
+  const result = await withProgress(() => diffHeaps(...files))
+  if (options.json === true) printJson(result)
+  else process.stdout.write(renderHeapDiff(terminalOf(), files, result, limit))
+}
+
+/** A path when there is such a file, else a snapshot of the session. */
+function fileOf(which: string, options: HeapOptions): string {
+  return /[\\/.]/.test(which) || existsSync(which) ? which : findSnapshot(findSession(options), which).file
+}
+
+async function withProgress<T>(read: () => Promise<T>): Promise<T> {
+  const progress = showProgress('Reading the heap')
+  try {
+    return await read()
+  } finally {
+    progress.end()
+  }
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, process.stdout.isTTY ? 2 : undefined)}\n`)
+}
