@@ -1,0 +1,35 @@
+import { defineFinding } from '../finding.ts'
+
+interface Row {
+  system: string | null
+  server: string | null
+  calls: number
+  waited_ms: number
+  p95_ms: number
+  share: number
+  traces: string[]
+}
+
+/** Waits whose slowest twentieth is at least this long, in milliseconds. */
+const LONG_WAIT_MS = 10
+
+/** Queries that wait for a free connection of their pool. */
+export default defineFinding<Row>({
+  kind: 'pool-starvation',
+  about: 'Queries spend much of their time waiting for a connection of the pool.',
+  sql: `
+    SELECT system, server, round(sum(weight))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, quantile_cont(pool_wait_ms, 0.95) AS p95_ms,
+      sum(pool_wait_ms) / nullif(sum(duration_ms), 0) AS share, (list(trace_id ORDER BY pool_wait_ms DESC, trace_id))[1:3] AS traces
+    FROM queries WHERE pool_wait_ms IS NOT NULL AND duration_ms IS NOT NULL
+    GROUP BY ALL HAVING quantile_cont(pool_wait_ms, 0.95) >= ${LONG_WAIT_MS} AND sum(pool_wait_ms) >= 0.2 * sum(duration_ms) ORDER BY waited_ms DESC LIMIT 20`,
+  find: (rows) =>
+    rows.map((row) => ({
+      key: `${row.system ?? ''}\0${row.server ?? ''}`,
+      title: `Queries wait for a ${row.system ?? 'database'} connection: ${Math.round(row.p95_ms)} ms at p95, ${Math.round(row.share * 100)} % of their time`,
+      cost: { calls: row.calls, total_ms: row.waited_ms },
+      traces: row.traces,
+      facts: { wait_p95_ms: row.p95_ms, share_of_time: row.share, server: row.server },
+      advice:
+        'Hold connections for a shorter time (no awaits of other services inside a transaction, release in `finally`), then raise the size of the pool as far as the database allows: connections needed = queries per second × seconds per query.',
+    })),
+})

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { findAll } from '../../src/analysis/find.ts'
+import repeatedCall from '../../src/analysis/findings/repeated-call.ts'
+import { recordingOf, type Node } from '../support/recording.ts'
+
+const price = (key: string, result: string | undefined, at = 0): Node => ({
+  name: 'price', layer: 'tool', ms: [at, at + 20], payloads: { 'tool.arguments': key, ...(result === undefined ? {} : { 'tool.result': result }) },
+}) // prettier-ignore
+const request = (...children: Node[]): Node => ({ name: 'GET /cart', layer: 'http', ms: [0, 100], children })
+
+describe('repeated-call', () => {
+  it('finds calls with equal arguments and equal results, and the time all but the first of each cost', async () => {
+    const reader = await recordingOf(Array.from({ length: 10 }, (_, i) => request(price(i % 2 ? 'tea' : 'milk', '4'))))
+    const findings = await findAll(reader, [repeatedCall])
+    expect(findings).toMatchObject([
+      { cost: { calls: 8 }, evidence: { facts: { different_arguments: 2, most_for_one: 5, same_results: 'yes' } } },
+    ])
+    expect(findings[0]?.cost.total_ms).toBeCloseTo(8 * 20, 6)
+  })
+
+  it('finds the same read of a database again and again', async () => {
+    const query: Node = {
+      name: 'SELECT users', layer: 'db', ms: [0, 10], payloads: { 'db.query.parameters': '[7]' },
+      attributes: { 'db.query.text': 'SELECT * FROM users WHERE id = $1', 'db.operation.name': 'SELECT' },
+    } // prettier-ignore
+    expect(await findAll(await recordingOf([1, 2, 3, 4].map(() => request(query))), [repeatedCall])).toMatchObject([
+      { cost: { calls: 3 }, evidence: { facts: { same_results: 'unknown' } } },
+    ])
+  })
+
+  it('is silent when the results differ, the arguments differ, the calls failed, or something was written', async () => {
+    const insert: Node = { ...price('x', undefined), layer: 'db', name: 'INSERT log', attributes: { 'db.operation.name': 'INSERT' } }
+    const reader = await recordingOf(
+      Array.from({ length: 8 }, (_, i) =>
+        request(
+          { ...price('now', String(i)), name: 'clock' },
+          { ...price(String(i), '1', 30), name: 'lookup' },
+          { ...price('a', undefined, 60), name: 'broken', error: 'TypeError' },
+          insert,
+        ),
+      ),
+    )
+    expect(await findAll(reader, [repeatedCall])).toEqual([])
+  })
+})

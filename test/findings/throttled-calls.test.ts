@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { findAll } from '../../src/analysis/find.ts'
+import throttledCalls from '../../src/analysis/findings/throttled-calls.ts'
+import { recordingOf, type Node } from '../support/recording.ts'
+
+const call = (error?: string, attributes = {}): Node => ({
+  name: 'chat gpt-4o', layer: 'ai', kind: 'client', ms: [0, 100], attributes, ...(error === undefined ? {} : { error }),
+}) // prettier-ignore
+
+describe('throttled-calls', () => {
+  it('finds calls that were limited, timed out or were sent again', async () => {
+    const calls = [
+      call('429'),
+      call('429'),
+      call('429'),
+      call('APIConnectionTimeoutError'),
+      call(undefined, { 'http.request.resend_count': 2 }),
+      call(),
+    ]
+    const findings = await findAll(await recordingOf(calls), [throttledCalls])
+    expect(findings.map(({ title, severity }) => [title, severity])).toEqual([
+      ['chat gpt-4o was refused with 429 (too many requests) 3 of 6 times', 'high'],
+      expect.arrayContaining([expect.stringMatching(/(timed out|had to be sent again) 1 of 6 times/)]),
+      expect.arrayContaining([expect.stringMatching(/(timed out|had to be sent again) 1 of 6 times/)]),
+    ])
+  })
+
+  it('is silent about calls that went well or failed otherwise', async () => {
+    expect(await findAll(await recordingOf([call(), call('500')]), [throttledCalls])).toEqual([])
+  })
+})
