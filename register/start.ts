@@ -27,6 +27,7 @@ import { allowsPropagation, parseTraceparent } from '../src/semantics/propagatio
 
 import type { SpillEnd } from '../src/writer/spill.ts'
 import { childProcessLoaded, installHandoff, takeHandoff } from './handoff.ts'
+import { createProfiling } from './profiling.ts'
 import { isMainThread, threadId } from './threads.ts'
 
 declare const __AGENT_VERSION__: string
@@ -81,11 +82,23 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   const shared = inherited ?? { control: new SharedArrayBuffer(64), process: describeProcess(config, cwd) }
   const spill = lazySpill(config, ring, shared, ownRequire)
   const writer = isMainThread ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs')) : undefined
+  const profiling = createProfiling({
+    cpuIntervalUs: config.cpu,
+    ownRequire,
+    deliver(message) {
+      const isReady = Atomics.load(new Int32Array(shared.control), WriterWord.state) === WriterState.ready
+      if (!isReady) (ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')).spillProfile(shared.process, message, config.redact)
+      else if (writer !== undefined) writer.post(message)
+      else postToWriter(message)
+    },
+  })
   if (isMainThread) {
     guard('handoff', () => setEnvironmentData(SHARED_KEY, shared as unknown as string))
-    installExit({ ring, writer, spill })
+    installExit({ ring, writer, beforeFlush: profiling.finish, spill })
+    writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
     offerRing(ring, shared)
+    if (config.cpu > 0) process.on('exit', profiling.finish)
     installWorkerExit(ring, () => spill(null))
   }
   setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })
@@ -157,14 +170,17 @@ function offerRing(ring: Ring, shared: Shared): void {
   let tries = 0
   const offer = (): void => {
     if (Atomics.load(ring.header, Header.owner) !== RingOwner.nobody || tries++ > 200) return
-    if (Atomics.load(control, WriterWord.state) === WriterState.ready) {
-      const channel = new BroadcastChannel(RING_CHANNEL)
-      channel.postMessage({ type: 'ring', memory: ring.memory })
-      channel.close()
-    }
+    if (Atomics.load(control, WriterWord.state) === WriterState.ready) postToWriter({ type: 'ring', memory: ring.memory })
     setTimeout(offer, 25).unref()
   }
   offer()
+}
+
+/** From a worker thread of the app. */
+function postToWriter(message: object): void {
+  const channel = new BroadcastChannel(RING_CHANNEL)
+  channel.postMessage(message)
+  channel.close()
 }
 
 function describeProcess(config: Config, cwd: string): ProcessInfo {

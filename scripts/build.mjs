@@ -42,7 +42,7 @@ try {
     }),
     build({
       ...cjs,
-      entryPoints: existing(['src/writer/writer.ts', 'src/writer/spill.ts', 'loaders/tool-transform.ts']),
+      entryPoints: existing(['src/writer/writer.ts', 'src/writer/spill.ts', 'loaders/tool-transform.ts', 'src/profiling/cpu.ts']),
       outdir: dist,
       entryNames: '[name]',
     }),

@@ -10,14 +10,58 @@ export function currentSpan(): Span | undefined {
   return storage.getStore()
 }
 
+/** Is told when the running code changes its span within one callback; set only while the CPU is profiled. */
+export interface SwitchObserver {
+  /** Until the `leave` that belongs to it, the code of `span` runs. */
+  enter(span: Span | undefined): void
+  leave(): void
+  /** From here to the end of the callback, or the next call, the code of `span` runs. */
+  change(span: Span | undefined): void
+  /** A span ends: its own CPU time goes into its notes. */
+  ending(span: Span): void
+}
+
+/** The observer, or undefined while nothing is profiled: the one thing the hot path looks at. */
+export let switchObserver: SwitchObserver | undefined
+
+/** Sets or removes the observer of this thread. */
+export function observeSwitches(observer: SwitchObserver | undefined): void {
+  switchObserver = observer
+}
+
 /** Calls `fn` with `self` and `args`, with `span` as the current one for everything it starts. */
 export function runWith<R>(span: Span | undefined, fn: (...args: never[]) => R, self: unknown, args: readonly unknown[]): R {
+  if (switchObserver !== undefined) return runObserved(switchObserver, span, fn, self, args)
   return storage.run(span, reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
+}
+
+function runObserved<R>(
+  observer: SwitchObserver,
+  span: Span | undefined,
+  fn: (...args: never[]) => R,
+  self: unknown,
+  args: readonly unknown[],
+): R {
+  observer.enter(span)
+  try {
+    return storage.run(span, reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
+  } finally {
+    observer.leave()
+  }
 }
 
 type WithScope = { withScope?(store: Span | undefined): Disposable }
 
 /** Makes `span` current until the returned scope is disposed; undefined where Node has no `withScope` (20, 22). */
 export function enterScope(span: Span): Disposable | undefined {
-  return (storage as unknown as WithScope).withScope?.(span)
+  const scope = (storage as unknown as WithScope).withScope?.(span)
+  const observer = switchObserver
+  if (scope === undefined || observer === undefined) return scope
+  observer.change(span)
+  return {
+    [Symbol.dispose]() {
+      scope[Symbol.dispose]()
+      observer.change(currentSpan())
+    },
+  }
 }

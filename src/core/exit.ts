@@ -15,6 +15,8 @@ const TICK_MS = 20
 export interface ExitOptions {
   ring: Ring
   writer: WriterClient | undefined
+  /** Runs before a flush: whatever else has to be handed to the writer. */
+  beforeFlush?(): void
   /** Writes what is in the ring to a spill file at once; used when the writer does not have the ring, or is dead. */
   spill(end: EndMark): void
 }
@@ -27,11 +29,12 @@ export interface EndMark {
 }
 
 /** Main thread: flush at exit and, from then on, after every record. */
-export function installExit({ ring, writer, spill }: ExitOptions): void {
+export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): void {
   let uncaught = false
   let last: EndMark | undefined
   const flush = (end: EndMark): void => {
     last = end
+    if (beforeFlush !== undefined) guard('exit', beforeFlush)
     guard('exit', () => {
       if (ring.takeOver() || writer === undefined || !writer.flush(end)) spill(end)
     })

@@ -1,4 +1,5 @@
 import { nowNs } from './clock.ts'
+import { switchObserver } from './context.ts'
 import { ATTRIBUTE_ROOM, attributesWritten, prepareAttributes, writeAttributes } from './encode.ts'
 import { hex32, nextSpanLow, random32, spanHigh } from './ids.ts'
 import type { Attributes, Payload, SpanKind } from './integration.ts'
@@ -94,6 +95,7 @@ export class Recorder {
     span.ended = true
     const { ring } = this
     ring.closeSlot(span.slot)
+    if (switchObserver !== undefined) switchObserver.ending(span)
     const { attributes, notes } = span
     span.attributes = null
     span.notes = null

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { guard } from './guard.ts'
 import { WriterState, WriterWord } from './layout.ts'
 
 // The app thread's side of the writer thread: start it, tell it things, wait for it at exit.
@@ -13,7 +14,13 @@ export interface WriterClient {
   readonly control: Int32Array
   readonly state: () => number
   post(message: object): void
+<<<<<<< HEAD
   /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
+=======
+  /** Calls `handler` in the app thread for messages of that type from the writer. */
+  onMessage(type: string, handler: (message: Record<string, unknown>) => void): void
+  /** Blocks until the writer has stored everything, at most 1 s. True when it did. */
+>>>>>>> d2515c1 (wip)
   flush(end?: { code: number; reason: string }): boolean
 }
 
@@ -32,11 +39,20 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
   worker.unref()
   worker.on('error', () => Atomics.store(words, WriterWord.state, WriterState.dead))
   worker.on('exit', () => Atomics.store(words, WriterWord.state, WriterState.dead))
+  const handlers = new Map<string, (message: Record<string, unknown>) => void>()
+  const onMessage = (message: Record<string, unknown>): void => {
+    guard('writer', () => handlers.get(String(message['type']))?.(message))
+  }
   const state = (): number => Atomics.load(words, WriterWord.state)
   return {
     control: words,
     state,
     post: (message) => worker.postMessage(message),
+    onMessage(type, handler) {
+      handlers.set(type, handler)
+      // A listener keeps the loop alive, though the worker is unref'd: once more.
+      if (handlers.size === 1) worker.on('message', onMessage).unref()
+    },
     flush(end) {
       if (state() === WriterState.dead) return false
       const wanted = Atomics.add(words, WriterWord.flushRequested, 1) + 1

@@ -1,8 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { CpuProfileMessage } from '../profiling/cpu.ts'
+import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { SPILL_MAGIC } from '../store/codec/spill.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
+import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { PayloadStore } from './payloads.ts'
 import { loadRedactor } from './redaction-rules.ts'
@@ -16,6 +19,12 @@ export interface SpillOptions {
   process: ProcessInfo
   redact: string[]
   dir: string
+}
+
+/** Writes a CPU profile from the app thread at its exit, when no writer is ready. Throws when the disk says no. */
+export function spillProfile(process: ProcessInfo, message: CpuProfileMessage, redact: string[]): void {
+  createSessionFolder(process, {}, loadRedactor(redact, process.cwd).redactor)
+  writeProfile(path.join(process.sessionDir, 'profiles'), process.instance, message, wallAnchor())
 }
 
 /** How the process ended; null for a thread that is not the main one. */

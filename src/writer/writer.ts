@@ -4,9 +4,12 @@ import path from 'node:path'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
 import { Header, RingOwner, WriterState, WriterWord } from '../core/layout.ts'
+import type { CpuProfileMessage } from '../profiling/cpu.ts'
+import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { HotStore } from '../store/hot/write.ts'
+import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { OpenSpans } from './block-builder.ts'
 import { cannotStore } from '../core/cannot-store.ts'
@@ -122,6 +125,7 @@ function adoptOffered(): void {
 }
 
 function onOffer(message: unknown): void {
+  if ((message as { type?: unknown }).type === 'cpu-profile') return storeProfile(message as CpuProfileMessage)
   const memory = (message as { type?: unknown; memory?: unknown }).memory
   if (memory instanceof SharedArrayBuffer) adopt(memory)
 }
@@ -210,6 +214,13 @@ function openStore(): void {
   store.putMeta('process', processMeta(settings.process, settings.given, redactor))
 }
 
+function storeProfile(message: CpuProfileMessage): void {
+  attempt(() => {
+    openStore()
+    writeProfile(path.join(settings.process.sessionDir, 'profiles'), settings.process.instance, message, wallAnchor())
+  })
+}
+
 function beat(now: number): void {
   store?.putMeta('beat', { wallMs: Date.now(), monoNs: nowNs() })
   lastBeatMs = now
@@ -263,8 +274,11 @@ function warn(text: string): void {
 type MessagePortLike = Parameters<typeof receiveMessageOnPort>[0]
 
 const channel = new BroadcastChannel(settings.ringChannel)
+// A message that no `receiveMessageOnPort` takes before the loop comes to it goes here, or is lost.
+channel.onmessage = (event) => onOffer((event as { data: unknown }).data)
 parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark }) => {
   if (message.type === 'flush') flush(message.number ?? 0, message.end)
+  else if (message.type === 'cpu-profile') storeProfile(message as CpuProfileMessage)
 })
 adopt(settings.memory)
 for (const problem of problems) warn(problem)

@@ -1,0 +1,35 @@
+import type { CpuProfileMessage, CpuProfiling } from '../src/profiling/cpu.ts'
+import { currentSpan, observeSwitches } from '../src/core/context.ts'
+import { guard } from '../src/core/guard.ts'
+import { threadId } from './threads.ts'
+
+/** What profiling needs of this thread. */
+export interface ProfilingHost {
+  /** Sampling interval in microseconds from the start on; 0 for none. */
+  cpuIntervalUs: number
+  ownRequire: NodeJS.Require
+  /** Hands a profile to the writer thread, or to a file where there is no writer. */
+  deliver(message: CpuProfileMessage): void
+}
+
+/** Starts what is on from the start, and waits for commands. Nothing is loaded before it is needed. */
+export function createProfiling(host: ProfilingHost): CpuProfiling {
+  let loaded: CpuProfiling | undefined
+  const load = (): CpuProfiling | undefined =>
+    (loaded ??= guard('cpu', () => {
+      const { setUpCpu } = host.ownRequire('./cpu.cjs') as typeof import('../src/profiling/cpu.ts')
+      return setUpCpu({
+        thread: threadId,
+        intervalUs: host.cpuIntervalUs,
+        currentSpan,
+        observe: observeSwitches,
+        guard: (where, fn) => void guard(where, fn),
+        deliver: (message) => host.deliver(message),
+      })
+    }))
+  if (host.cpuIntervalUs > 0) load()
+  return {
+    profileFor: (ms) => load()?.profileFor(ms),
+    finish: () => loaded?.finish(),
+  }
+}

@@ -1,0 +1,117 @@
+import type { SwitchObserver } from '../core/context.ts'
+import type { Span } from '../core/span.ts'
+import { InspectorProfiler } from './inspector-profiler.ts'
+import type { CpuProfile } from './inspector-profiler.ts'
+import { SpanSwitches } from './span-switches.ts'
+
+// CPU profiling of one thread of the app: profiles cut into rotations, each handed over with the log of span changes beside it.
+// A bundle of its own, loaded only where a CPU profile is asked for; what it shares with the agent is passed in.
+
+/** What goes to the writer thread for one rotation. */
+export interface CpuProfileMessage {
+  type: 'cpu-profile'
+  thread: number
+  /** Counts the profiles of this thread from 0. */
+  number: number
+  intervalUs: number
+  profile: CpuProfile
+  /** Entries of `SpanSwitches`. */
+  switches: Uint8Array
+  lostSwitches: number
+}
+
+export interface CpuOptions {
+  thread: number
+  /** Profile from now on, with this sampling interval; 0: only when `profileFor` asks for it. */
+  intervalUs: number
+  /** Time between two rotations in ms, when not the usual. */
+  rotateMs?: number
+  currentSpan(): Span | undefined
+  observe(observer: SwitchObserver | undefined): void
+  guard(where: string, fn: () => void): void
+  deliver(message: CpuProfileMessage): void
+}
+
+/** CPU profiling of this thread. */
+export interface CpuProfiling {
+  /** Makes sure that the next `ms` milliseconds are profiled, and hands the profile over when they are. */
+  profileFor(ms: number): void
+  /** Ends everything and hands over what there is; for the end of the thread. */
+  finish(): void
+}
+
+/** Sampling interval of a window where the run itself is not profiled. */
+const WINDOW_INTERVAL_US = 1000
+const MAX_ROTATE_MS = 10_000
+const MAX_SAMPLES = 10_000
+
+/** Sets up CPU profiling in this thread; with an interval it starts at once, while the heap is small. */
+export function setUpCpu(options: CpuOptions): CpuProfiling {
+  let running: Running | undefined
+  let windowTimer: NodeJS.Timeout | undefined
+  let number = 0
+  const guarded = (fn: () => void): void => options.guard('cpu', fn)
+  const begin = (intervalUs: number): Running => (running = startRunning(options, intervalUs, () => number++))
+  const end = (): void => {
+    const ended = running
+    running = undefined
+    ended?.end()
+  }
+  if (options.intervalUs > 0) guarded(() => void begin(options.intervalUs))
+  return {
+    profileFor(ms) {
+      guarded(() => {
+        const isWindow = options.intervalUs === 0
+        if (running === undefined) begin(isWindow ? WINDOW_INTERVAL_US : options.intervalUs)
+        else if (!isWindow) running.rotate()
+        clearTimeout(windowTimer)
+        windowTimer = setTimeout(() => guarded(isWindow ? end : () => running?.rotate()), ms).unref()
+      })
+    },
+    finish() {
+      clearTimeout(windowTimer)
+      guarded(end)
+    },
+  }
+}
+
+interface Running {
+  rotate(): void
+  end(): void
+}
+
+function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () => number): Running {
+  const { thread, currentSpan, observe, guard, deliver } = options
+  const profiler = new InspectorProfiler(intervalUs)
+  let number = nextNumber()
+  profiler.start(String(number))
+  const rotate = (): void => {
+    const ended = number
+    number = nextNumber()
+    profiler.start(String(number))
+    handOver(ended)
+  }
+  const handOver = (ended: number): void => {
+    const profile = profiler.end(String(ended))
+    const lostSwitches = switches.lost
+    const log = switches.take()
+    if (profile === undefined) return
+    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches })
+  }
+  const guardedRotate = (): void => guard('cpu', rotate)
+  const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())
+  switches.start()
+  observe(switches)
+  const rotateMs = options.rotateMs ?? Math.max(1000, Math.min(MAX_ROTATE_MS, (MAX_SAMPLES * intervalUs) / 1000))
+  const timer = setInterval(guardedRotate, rotateMs).unref()
+  return {
+    rotate,
+    end() {
+      clearInterval(timer)
+      observe(undefined)
+      switches.stop()
+      handOver(number)
+      profiler.close()
+    },
+  }
+}

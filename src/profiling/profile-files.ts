@@ -1,0 +1,93 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import zlib from 'node:zlib'
+import type { CpuProfileMessage } from './cpu.ts'
+import type { CpuProfile } from './inspector-profiler.ts'
+import { SWITCH_BYTES } from './span-switches.ts'
+
+// profiles/<instance>.<thread>.<n>.cpuprofile.<zst|gz>   as V8 writes it
+// profiles/<instance>.<thread>.<n>.spans.<zst|gz>        what span was current at its samples; written first
+
+/** First bytes of a span log. */
+export const SPAN_LOG_MAGIC = 'PERFSPN1'
+
+/** The JSON header of a span log. */
+export interface SpanLogHeader {
+  v: number
+  instance: string
+  thread: number
+  number: number
+  intervalUs: number
+  /** wall = wallMs + (t − monoNs) / 1e6 */
+  anchor: { monoNs: number; wallMs: number }
+  /** Changes of span that found no room. */
+  lostSwitches: number
+}
+
+/** Writes a profile and its span log, mode 0600, compressed; nothing when the thread was idle all the time. Throws when the disk says no. */
+export function writeProfile(folder: string, instance: string, message: CpuProfileMessage, anchor: SpanLogHeader['anchor']): void {
+  const { profile, thread, number, intervalUs, lostSwitches } = message
+  if (isIdle(profile)) return
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const header: SpanLogHeader = { v: 1, instance, thread, number, intervalUs, anchor, lostSwitches }
+  const base = path.join(folder, `${instance}.${thread}.${number}`)
+  // A profile is only looked at when its own file is there: it comes last.
+  writeCompressed(`${base}.spans`, spanLog(header, thinned(message.switches, profile)))
+  writeCompressed(`${base}.cpuprofile`, Buffer.from(JSON.stringify({ ...profile, nodes: profile.nodes.map(withShortUrl) })))
+}
+
+function isIdle({ nodes, samples }: CpuProfile): boolean {
+  const idle = new Set(nodes.flatMap(({ id, callFrame }) => (IDLE.has(callFrame.functionName) && callFrame.url === '' ? [id] : [])))
+  // The first and the last sample are of the profiler's own start and end.
+  return samples.slice(1, -1).every((sample) => idle.has(sample))
+}
+
+const IDLE = new Set(['(idle)', '(program)', '(root)'])
+const MAX_URL_CHARS = 1024
+
+/** A `data:` URL is the whole program. */
+function withShortUrl(node: CpuProfile['nodes'][number]): CpuProfile['nodes'][number] {
+  const { url } = node.callFrame
+  if (url.startsWith('data:')) return { ...node, callFrame: { ...node.callFrame, url: url.slice(0, url.search(/[;,]/) + 1) } }
+  return url.length <= MAX_URL_CHARS ? node : { ...node, callFrame: { ...node.callFrame, url: url.slice(0, MAX_URL_CHARS) } }
+}
+
+/** Of the changes between two samples only the last one says anything about a sample. */
+function thinned(switches: Uint8Array, profile: CpuProfile): Uint8Array {
+  const view = new DataView(switches.buffer, switches.byteOffset, switches.byteLength)
+  const kept: number[] = []
+  const entries = Math.floor(switches.byteLength / SWITCH_BYTES)
+  let at = 0
+  let time = profile.startTime
+  for (const delta of profile.timeDeltas) {
+    time += delta
+    const first = at
+    while (at < entries && view.getFloat64(at * SWITCH_BYTES, true) <= time * 1000) at++
+    if (at > first) kept.push(at - 1)
+  }
+  const result = Buffer.alloc(kept.length * SWITCH_BYTES)
+  for (const [i, entry] of kept.entries())
+    result.set(switches.subarray(entry * SWITCH_BYTES, (entry + 1) * SWITCH_BYTES), i * SWITCH_BYTES)
+  return result
+}
+
+function spanLog(header: SpanLogHeader, entries: Uint8Array): Buffer {
+  const json = Buffer.from(JSON.stringify(header))
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(json.length)
+  return Buffer.concat([Buffer.from(SPAN_LOG_MAGIC), size, json, entries])
+}
+
+/** Appears under its name when it is whole. */
+function writeCompressed(name: string, content: Buffer): void {
+  const { zstdCompressSync } = zlib as Partial<Zstd>
+  const compressed = zstdCompressSync === undefined ? zlib.gzipSync(content, { level: 1 }) : zstdCompressSync(content)
+  const file = `${name}.${zstdCompressSync === undefined ? 'gz' : 'zst'}`
+  fs.writeFileSync(`${file}.tmp`, compressed, { mode: 0o600 })
+  fs.renameSync(`${file}.tmp`, file)
+}
+
+/** Node ≥ 22.15; not in the types of Node 20. */
+interface Zstd {
+  zstdCompressSync(content: Buffer): Buffer
+}
