@@ -87,7 +87,8 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     ownRequire,
     deliver(message) {
       const isReady = Atomics.load(new Int32Array(shared.control), WriterWord.state) === WriterState.ready
-      if (!isReady) (ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')).spillProfile(shared.process, message, config.redact)
+      if (!isReady)
+        (ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')).spillProfile(shared.process, message, config.redact)
       else if (writer !== undefined) writer.post(message)
       else postToWriter(message)
     },

@@ -14,13 +14,9 @@ export interface WriterClient {
   readonly control: Int32Array
   readonly state: () => number
   post(message: object): void
-<<<<<<< HEAD
-  /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
-=======
   /** Calls `handler` in the app thread for messages of that type from the writer. */
   onMessage(type: string, handler: (message: Record<string, unknown>) => void): void
-  /** Blocks until the writer has stored everything, at most 1 s. True when it did. */
->>>>>>> d2515c1 (wip)
+  /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
   flush(end?: { code: number; reason: string }): boolean
 }
 

@@ -1,7 +1,7 @@
 import type { SwitchObserver } from '../core/context.ts'
+import type { CpuProfile } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
 import { InspectorProfiler } from './inspector-profiler.ts'
-import type { CpuProfile } from './inspector-profiler.ts'
 import { SpanSwitches } from './span-switches.ts'
 
 // CPU profiling of one thread of the app: profiles cut into rotations, each handed over with the log of span changes beside it.
@@ -26,7 +26,8 @@ export interface CpuOptions {
   intervalUs: number
   /** Time between two rotations in ms, when not the usual. */
   rotateMs?: number
-  currentSpan(): Span | undefined
+  /** In a `before` hook: the span of the callback. */
+  spanOfCallback(): Span | undefined
   observe(observer: SwitchObserver | undefined): void
   guard(where: string, fn: () => void): void
   deliver(message: CpuProfileMessage): void
@@ -81,7 +82,7 @@ interface Running {
 }
 
 function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () => number): Running {
-  const { thread, currentSpan, observe, guard, deliver } = options
+  const { thread, spanOfCallback, observe, guard, deliver } = options
   const profiler = new InspectorProfiler(intervalUs)
   let number = nextNumber()
   profiler.start(String(number))
@@ -99,7 +100,7 @@ function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () =>
     deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches })
   }
   const guardedRotate = (): void => guard('cpu', rotate)
-  const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())
+  const switches = new SpanSwitches(spanOfCallback, () => setImmediate(guardedRotate).unref())
   switches.start()
   observe(switches)
   const rotateMs = options.rotateMs ?? Math.max(1000, Math.min(MAX_ROTATE_MS, (MAX_SAMPLES * intervalUs) / 1000))

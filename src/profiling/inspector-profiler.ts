@@ -1,23 +1,5 @@
 import inspector from 'node:inspector'
-
-/** A CPU profile as V8 gives it (`.cpuprofile`); times are microseconds of the monotonic clock. */
-export interface CpuProfile {
-  nodes: CpuProfileNode[]
-  startTime: number
-  endTime: number
-  /** Node id of each sample. */
-  samples: number[]
-  /** Microseconds between a sample and the one before it, the first since `startTime`. */
-  timeDeltas: number[]
-}
-
-export interface CpuProfileNode {
-  id: number
-  callFrame: { functionName: string; scriptId: string; url: string; lineNumber: number; columnNumber: number }
-  hitCount?: number
-  children?: number[]
-  positionTicks?: { line: number; ticks: number }[]
-}
+import type { CpuProfile } from '../core/profile-format.ts'
 
 /**
  * V8's sampling profiler of this thread. Profiles may overlap: while one runs, starting another costs 0.1 ms, whereas a first one

@@ -1,28 +1,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import zlib from 'node:zlib'
+import { SPAN_LOG_ENTRY_BYTES, SPAN_LOG_MAGIC } from '../core/profile-format.ts'
+import type { CpuProfile, SpanLogHeader } from '../core/profile-format.ts'
 import type { CpuProfileMessage } from './cpu.ts'
-import type { CpuProfile } from './inspector-profiler.ts'
-import { SWITCH_BYTES } from './span-switches.ts'
 
 // profiles/<instance>.<thread>.<n>.cpuprofile.<zst|gz>   as V8 writes it
 // profiles/<instance>.<thread>.<n>.spans.<zst|gz>        what span was current at its samples; written first
-
-/** First bytes of a span log. */
-export const SPAN_LOG_MAGIC = 'PERFSPN1'
-
-/** The JSON header of a span log. */
-export interface SpanLogHeader {
-  v: number
-  instance: string
-  thread: number
-  number: number
-  intervalUs: number
-  /** wall = wallMs + (t − monoNs) / 1e6 */
-  anchor: { monoNs: number; wallMs: number }
-  /** Changes of span that found no room. */
-  lostSwitches: number
-}
 
 /** Writes a profile and its span log, mode 0600, compressed; nothing when the thread was idle all the time. Throws when the disk says no. */
 export function writeProfile(folder: string, instance: string, message: CpuProfileMessage, anchor: SpanLogHeader['anchor']): void {
@@ -56,18 +40,18 @@ function withShortUrl(node: CpuProfile['nodes'][number]): CpuProfile['nodes'][nu
 function thinned(switches: Uint8Array, profile: CpuProfile): Uint8Array {
   const view = new DataView(switches.buffer, switches.byteOffset, switches.byteLength)
   const kept: number[] = []
-  const entries = Math.floor(switches.byteLength / SWITCH_BYTES)
+  const entries = Math.floor(switches.byteLength / SPAN_LOG_ENTRY_BYTES)
   let at = 0
   let time = profile.startTime
   for (const delta of profile.timeDeltas) {
     time += delta
     const first = at
-    while (at < entries && view.getFloat64(at * SWITCH_BYTES, true) <= time * 1000) at++
+    while (at < entries && view.getFloat64(at * SPAN_LOG_ENTRY_BYTES, true) <= time * 1000) at++
     if (at > first) kept.push(at - 1)
   }
-  const result = Buffer.alloc(kept.length * SWITCH_BYTES)
+  const result = Buffer.alloc(kept.length * SPAN_LOG_ENTRY_BYTES)
   for (const [i, entry] of kept.entries())
-    result.set(switches.subarray(entry * SWITCH_BYTES, (entry + 1) * SWITCH_BYTES), i * SWITCH_BYTES)
+    result.set(switches.subarray(entry * SPAN_LOG_ENTRY_BYTES, (entry + 1) * SPAN_LOG_ENTRY_BYTES), i * SPAN_LOG_ENTRY_BYTES)
   return result
 }
 

@@ -2,16 +2,12 @@ import { createHook } from 'node:async_hooks'
 import type { AsyncHook } from 'node:async_hooks'
 import { nowNs } from '../core/clock.ts'
 import type { SwitchObserver } from '../core/context.ts'
+import { SPAN_LOG_ENTRY_BYTES } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
 
-// Which span the running code belonged to, over time. Every change is an entry of 16 bytes, as it goes into the file:
-//
-//   f64 time ns (process.hrtime) · i32 span id, low · i32 span id, high     (0, 0: no span)
-//
-// Changes come from `runWith` (within one callback) and from async hooks (from one callback to the next).
+// Which span the running code belonged to, over time; every change is an entry as it goes into the file. Changes come from `runWith`
+// (within one callback) and from async hooks (from one callback to the next).
 
-/** Bytes of an entry. */
-export const SWITCH_BYTES = 16
 const CHUNK_ENTRIES = 16_384
 /** Beyond so many chunks (16 MB) between two hand-overs, changes are dropped and counted. */
 const MAX_CHUNKS = 64
@@ -33,13 +29,13 @@ export class SpanSwitches implements SwitchObserver {
   private count = CHUNK_ENTRIES
 
   /**
-   * @param currentSpan the span of the code that runs now
+   * @param spanOfCallback in a `before` hook: the span of the callback
    * @param onFull called when a quarter of the room is used: time to `take`
    */
-  constructor(currentSpan: () => Span | undefined, onFull: () => void) {
+  constructor(spanOfCallback: () => Span | undefined, onFull: () => void) {
     this.onFull = onFull
     this.hook = createHook({
-      before: () => this.enter(currentSpan()),
+      before: () => this.enter(spanOfCallback()),
       after: () => this.leave(),
     })
   }
@@ -78,7 +74,7 @@ export class SpanSwitches implements SwitchObserver {
   /** The entries since the last call; the log begins anew with the span of now. */
   take(): Uint8Array {
     this.seal()
-    const bytes = Buffer.concat(this.chunks.map(({ buffer, entries }) => new Uint8Array(buffer, 0, entries * SWITCH_BYTES)))
+    const bytes = Buffer.concat(this.chunks.map(({ buffer, entries }) => new Uint8Array(buffer, 0, entries * SPAN_LOG_ENTRY_BYTES)))
     this.chunks = []
     this.count = CHUNK_ENTRIES
     this.append(nowNs(), this.current)
@@ -110,7 +106,7 @@ export class SpanSwitches implements SwitchObserver {
     this.seal()
     if (this.chunks.length >= MAX_CHUNKS) return false
     if (this.chunks.length === MAX_CHUNKS / 4) this.onFull()
-    const buffer = new ArrayBuffer(CHUNK_ENTRIES * SWITCH_BYTES)
+    const buffer = new ArrayBuffer(CHUNK_ENTRIES * SPAN_LOG_ENTRY_BYTES)
     this.chunks.push({ buffer, entries: 0 })
     this.times = new Float64Array(buffer)
     this.ids = new Int32Array(buffer)

@@ -12,6 +12,7 @@ import { FolderNotWritableError, QueryError } from '../errors.ts'
 import { hasDatabase, openDatabase, type Database } from './analytics/database.ts'
 import { schemaState } from './analytics/schema.ts'
 import { pendingSnapshots } from './analytics/sync-heap.ts'
+import { pendingProfiles } from './analytics/sync-profiles.ts'
 import { pendingSources, syncSession, type SyncOptions, type SyncResult } from './analytics/sync.ts'
 import { withIdHints } from './id-hints.ts'
 import type { Session } from './session.ts'
@@ -63,7 +64,9 @@ export async function openSession(session: Session, options: SyncOptions & { syn
 }
 
 async function hasNewData(session: Session, connection: DuckDBConnection): Promise<boolean> {
-  return (await pendingSources(session, connection)).length + (await pendingSnapshots(session, connection)).length > 0
+  for (const pending of [pendingSources, pendingSnapshots, pendingProfiles])
+    if ((await pending(session, connection)).length > 0) return true
+  return false
 }
 
 /** `undefined` when the database holds no session yet (a sync was interrupted before its first commit), older tables or other views. */

@@ -65,7 +65,7 @@ export interface SyncedSource {
 /** Notes that a source was read up to what it held, and whether more can come. */
 export async function recordSource(
   connection: DuckDBConnection,
-  source: HotSource,
+  source: Pick<HotSource, 'name' | 'size' | 'changedMs'>,
   isFinal: boolean,
   problem: string | undefined,
 ): Promise<void> {

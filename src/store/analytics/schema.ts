@@ -28,7 +28,12 @@ CREATE TABLE store.payload_contents (hash VARCHAR PRIMARY KEY, text VARCHAR USIN
 CREATE TABLE store.variants (variant VARCHAR PRIMARY KEY, name VARCHAR, file VARCHAR, line INTEGER, git_commit VARCHAR, source VARCHAR, data JSON);
 CREATE TABLE store.packages (process UINTEGER, thread UINTEGER, name VARCHAR, version VARCHAR, integration VARCHAR, status VARCHAR, reason VARCHAR,
   format VARCHAR, path VARCHAR, missing JSON, data JSON);
-CREATE TABLE store.samples (span_id UBIGINT, process UINTEGER, thread UINTEGER, time_ns BIGINT, function VARCHAR, file VARCHAR, line INTEGER, self_us BIGINT, stack VARCHAR);
+CREATE TABLE store.cpu_profiles (profile VARCHAR PRIMARY KEY, process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, interval_us INTEGER,
+  samples BIGINT, cpu_us BIGINT, idle_us BIGINT, lost_switches BIGINT, last_sample_us DOUBLE);
+CREATE TABLE store.frames (frame UINTEGER, function VARCHAR, file VARCHAR, line INTEGER, column_number INTEGER);
+CREATE TABLE store.stacks (stack UINTEGER, frame UINTEGER, frames UINTEGER[], text VARCHAR USING COMPRESSION zstd);
+CREATE TABLE store.samples (span_id UBIGINT, process UINTEGER, thread UINTEGER, time_ns BIGINT, self_us BIGINT, stack UINTEGER);
+CREATE TABLE store.cpu_lines (process UINTEGER, thread UINTEGER, frame UINTEGER, line INTEGER, samples BIGINT, self_us BIGINT);
 CREATE TABLE store.heap (snapshot VARCHAR, process UINTEGER, time_ns BIGINT, class VARCHAR, count BIGINT, self_bytes BIGINT, retained_bytes BIGINT);
 CREATE TABLE store.metrics (process UINTEGER, time_ns BIGINT, name VARCHAR, value DOUBLE, unit VARCHAR, attributes JSON);
 CREATE TABLE store.logs (process UINTEGER, thread UINTEGER, time_ns BIGINT, level VARCHAR, message VARCHAR, span_id UBIGINT, trace_id UHUGEINT, attributes JSON);

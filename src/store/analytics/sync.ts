@@ -8,6 +8,7 @@ import { openDatabase, type Database } from './database.ts'
 import { acquireSyncLock } from './lock.ts'
 import { recordSource, storeProcess, syncedSources, type SyncedSource } from './processes.ts'
 import { prepareSchema } from './schema.ts'
+import { syncProfiles } from './sync-profiles.ts'
 import { openSource, type SourceReader } from './source.ts'
 import { syncSnapshots } from './sync-heap.ts'
 import { refreshSpansView } from './views.ts'
@@ -60,6 +61,7 @@ export async function syncSession(session: Session, options: SyncOptions = {}): 
       await prepareSchema(database.connection, session.name)
       await syncSources(session, database, result, options)
       result.problems.push(...(await syncSnapshots(session, database.connection)))
+      await syncProfiles(session, database.connection, result)
       await refreshSpansView(database.connection, session.name)
     } finally {
       database.close()

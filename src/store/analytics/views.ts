@@ -24,7 +24,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
   const sessionLiteral = `'${session.replaceAll("'", "''")}'`
   const spanColumns = `printf('%016x', span_id) AS span_id, printf('%08x%08x', ${PARENT_HIGH}, ${PARENT_LOW}) AS parent_id, ${hex128('trace_id')} AS trace_id,
     ${sessionLiteral} AS session, name, layer, integration, kind, ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, status, error_type,
-    process, thread, variant, conversation, weight, capture, attributes, start_ns, span_id AS span_key, ${PARENT_KEY} AS parent_key, trace_id AS trace_key`
+    process, thread, variant, conversation, weight, capture, attributes, ${number('perf.cpu.self_ms', 'DOUBLE')} AS self_cpu_ms, start_ns, span_id AS span_key, ${PARENT_KEY} AS parent_key, trace_id AS trace_key`
   return {
     spans: `SELECT ${spanColumns} FROM store.spans${hasOpenSpans ? ` UNION ALL SELECT ${spanColumns} FROM store.open_spans` : ''}`,
     self_times: `SELECT printf('%016x', span_id) AS span_id, (duration_ns - least(duration_ns, coalesce(covered_ns, 0))) / 1e6 AS self_ms, span_id AS span_key FROM store.spans
@@ -68,8 +68,13 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     cache_ops: `SELECT ${BASE}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}) AS cache, coalesce(${text('perf.cache.operation')}, ${text('db.operation.name')}) AS operation,
       TRY_CAST(${text('perf.cache.hit')} AS BOOLEAN) AS hit, ${text('perf.cache.key_hash')} AS key_hash, ${number('perf.cache.ttl_ms', 'DOUBLE')} AS ttl_ms,
       ${number('perf.cache.bytes')} AS bytes, integration, process, weight FROM spans WHERE layer = 'cache'`,
-    cpu_samples: `SELECT ${hex64('c.span_id')} AS span_id, s.name AS span_name, s.layer, c.function, c.file, c.line, c.self_us, ${time('c.time_ns')} AS time, c.process, c.thread, c.stack
-      FROM store.samples c LEFT JOIN store.spans s ON s.span_id = c.span_id`,
+    cpu_samples: `SELECT ${hex64('c.span_id')} AS span_id, CASE WHEN s.trace_id IS NOT NULL THEN ${hex128('s.trace_id')} END AS trace_id, s.name AS span_name, s.layer,
+      f.function, f.file, f.line, c.self_us, ${time('c.time_ns')} AS time, c.process, c.thread, k.text AS stack, c.span_id AS span_key
+      FROM store.samples c JOIN store.stacks k USING (stack) JOIN store.frames f USING (frame)
+      LEFT JOIN (SELECT span_id, trace_id, name, layer FROM store.spans UNION ALL SELECT span_id, trace_id, name, layer FROM store.open_spans) s ON s.span_id = c.span_id`,
+    cpu_lines: `SELECT f.function, f.file, l.line, sum(l.samples)::BIGINT AS samples, sum(l.self_us)::BIGINT AS self_us, l.process, l.thread
+      FROM store.cpu_lines l JOIN store.frames f USING (frame) GROUP BY ALL`,
+    cpu_profiles: `SELECT profile, ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, interval_us, samples, cpu_us / 1e3 AS cpu_ms, idle_us / 1e3 AS idle_ms, lost_switches, process, thread FROM store.cpu_profiles`,
     heap_classes: `SELECT snapshot, ${time('time_ns')} AS time, class, count, self_bytes, retained_bytes, process FROM store.heap`,
     stalls: `SELECT ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, ${hex64('span_id')} AS span_id, function, file, line, stack, process, thread FROM store.stalls`,
     gc: `SELECT ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, kind, before_bytes, after_bytes, process, thread FROM store.gc`,

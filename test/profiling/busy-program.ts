@@ -1,0 +1,67 @@
+// A program whose spans use known CPU in interleaved turns, and that says itself when which of them was busy.
+
+/** Two spans, `heavy` with three times the work of `light`, and inside `heavy` a nested one; prints its windows as JSON. */
+export const BUSY_PROGRAM = `
+import { span } from '@perf/agent/api'
+import { AsyncResource } from 'node:async_hooks'
+
+const windows = []
+const nowUs = () => Number(process.hrtime.bigint()) / 1000
+const TURNS = Number(process.env.TURNS ?? 40)
+let sink = 0
+function work(units) {
+  for (let i = 0; i < units * 400_000; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
+}
+function busy(name, units) {
+  const from = nowUs()
+  work(units)
+  windows.push([name, from, nowUs()])
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function heavy() {
+  for (let i = 0; i < TURNS; i++) {
+    busy('heavy', 10)
+    await span('nested', async () => {
+      busy('nested', 4)
+      await turn()
+      busy('nested', 1)
+    })
+    busy('heavy', 5)
+    await turn()
+  }
+}
+async function light() {
+  const resource = new AsyncResource('Mine')
+  for (let i = 0; i < TURNS; i++) {
+    busy('light', 4)
+    // Back to the context the resource was made in, and out of it again.
+    if (i % 4 === 0) outside.runInAsyncScope(() => busy(null, 2))
+    busy('light', 1)
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  }
+  resource.emitDestroy()
+}
+const outside = new AsyncResource('Outside')
+
+Promise.all([span('heavy', heavy), span('light', light)]).then(() => {
+  console.log('WINDOWS ' + JSON.stringify(windows))
+})
+`
+
+/** What the program says: `[name of the span, from, to]` in microseconds of the monotonic clock; null outside of any span. */
+export type BusyWindow = [name: string | null, fromUs: number, toUs: number]
+
+/** The windows a run of the program printed. */
+export function busyWindows(stdout: string): BusyWindow[] {
+  const line = stdout.split('\n').find((text) => text.startsWith('WINDOWS '))
+  if (line === undefined) throw new Error(`the program printed no windows: ${stdout}`)
+  return JSON.parse(line.slice('WINDOWS '.length)) as BusyWindow[]
+}
+
+/** Microseconds each span was busy. */
+export function busyTimes(windows: readonly BusyWindow[]): Map<string | null, number> {
+  const sums = new Map<string | null, number>()
+  for (const [name, from, to] of windows) sums.set(name, (sums.get(name) ?? 0) + to - from)
+  return sums
+}
