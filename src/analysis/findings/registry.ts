@@ -2,31 +2,45 @@
 import type { FindingKind } from '../finding.ts'
 import blockingCall from './blocking-call.ts'
 import bottleneck from './bottleneck.ts'
+import cheaperModel from './cheaper-model.ts'
+import duplicatePrompt from './duplicate-prompt.ts'
 import errorGroup from './error-group.ts'
 import failingTool from './failing-tool.ts'
 import gcPressure from './gc-pressure.ts'
 import lostContext from './lost-context.ts'
+import missingStreaming from './missing-streaming.ts'
 import nPlusOne from './n-plus-one.ts'
+import oversizedContext from './oversized-context.ts'
 import poolStarvation from './pool-starvation.ts'
+import promptCacheMiss from './prompt-cache-miss.ts'
 import repeatedCall from './repeated-call.ts'
 import sequentialAwaits from './sequential-awaits.ts'
 import slowEndpoint from './slow-endpoint.ts'
+import slowFirstToken from './slow-first-token.ts'
 import slowQuery from './slow-query.ts'
 import throttledCalls from './throttled-calls.ts'
+import unusedTools from './unused-tools.ts'
 
 /** Every kind of finding. */
 export const findingKinds: readonly FindingKind[] = [
   blockingCall,
   bottleneck,
+  cheaperModel,
+  duplicatePrompt,
   errorGroup,
   failingTool,
   gcPressure,
   lostContext,
+  missingStreaming,
   nPlusOne,
+  oversizedContext,
   poolStarvation,
+  promptCacheMiss,
   repeatedCall,
   sequentialAwaits,
   slowEndpoint,
+  slowFirstToken,
   slowQuery,
   throttledCalls,
+  unusedTools,
 ]

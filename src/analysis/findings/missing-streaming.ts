@@ -1,0 +1,37 @@
+import { defineFinding } from '../finding.ts'
+
+interface Row {
+  route: string
+  model: string | null
+  calls: number
+  p50_ms: number
+  output_p50: number | null
+  total_ms: number
+  traces: string[]
+}
+
+/** An answer that takes this long in the median, in milliseconds, is read while it comes. */
+const SLOW_MS = 2000
+
+/** A request in which a person waits for a whole answer that could be streamed. */
+export default defineFinding<Row>({
+  kind: 'missing-streaming',
+  about: `AI calls of ${SLOW_MS / 1000} s or more inside a request whose answer is not streamed.`,
+  sql: `
+    SELECT r.name AS route, a.model, round(sum(a.weight))::BIGINT AS calls, quantile_cont(a.duration_ms, 0.5) AS p50_ms, quantile_cont(a.output_tokens, 0.5) AS output_p50,
+      sum(a.duration_ms * a.weight) AS total_ms, (list(a.trace_id ORDER BY a.duration_ms DESC, a.trace_id))[1:3] AS traces
+    FROM ai_calls a JOIN requests r ON r.trace_id = a.trace_id AND r.direction = 'in'
+    WHERE NOT a.streamed AND coalesce(a.operation, 'chat') IN ('chat', 'generate_content', 'text_completion') AND a.status NOT IN ('open', 'error')
+      AND coalesce(a.output_tokens, 0) >= 100 AND (a.attributes->>'perf.ai.tool_calls') IS NULL
+    GROUP BY ALL HAVING quantile_cont(a.duration_ms, 0.5) >= ${SLOW_MS} ORDER BY total_ms DESC, route LIMIT 20`,
+  find: (rows) =>
+    rows.map((row) => ({
+      key: `${row.route}\0${row.model ?? ''}`,
+      title: `${row.route} waits ${(row.p50_ms / 1000).toFixed(1)} s for a whole answer of ${row.model ?? 'a model'} that could be streamed`,
+      severity: 'medium' as const,
+      cost: { calls: row.calls, total_ms: row.total_ms },
+      traces: row.traces,
+      facts: { route: row.route, model: row.model, p50_ms: row.p50_ms, output_tokens_p50: row.output_p50 },
+      advice: 'Ask for a stream and pass the text on as it comes (server-sent events): the first words appear after the time to the first token, not after the whole answer.',
+    })), // prettier-ignore
+})
