@@ -15,6 +15,7 @@ import { createHandApi } from '../src/core/hand.ts'
 import { randomHex64, seedIds } from '../src/core/ids.ts'
 import type { Integration } from '../src/core/integration.ts'
 import { Header, RingOwner, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
+import { createProbeMemory } from '../src/core/probe-memory.ts'
 import { Recorder } from '../src/core/recorder.ts'
 import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
 import { newSessionName, serviceName } from '../src/core/session-name.ts'
@@ -23,6 +24,8 @@ import type { Runtime } from '../src/core/wrap.ts'
 import { startWriter } from '../src/core/writer-client.ts'
 import type { WriterClient } from '../src/core/writer-client.ts'
 import { registry } from '../src/integrations/registry.ts'
+import { AppProbe } from '../src/profiling/app-probe.ts'
+import type { ProbeQuestion } from '../src/profiling/app-probe.ts'
 import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
 
 import type { SpillEnd } from '../src/writer/spill.ts'
@@ -81,7 +84,9 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   })
   const shared = inherited ?? { control: new SharedArrayBuffer(64), process: describeProcess(config, cwd) }
   const spill = lazySpill(config, ring, shared, ownRequire)
-  const writer = isMainThread ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs')) : undefined
+  const writer = isMainThread
+    ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), ownRequire)
+    : undefined
   const profiling = createProfiling({
     cpuIntervalUs: config.cpu,
     ownRequire,
@@ -125,7 +130,8 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   installModuleHooks({ engine, registry, ownRequire, bootFile, onBuiltin: (name) => name === 'child_process' && childProcessLoaded() })
 }
 
-function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string): WriterClient | undefined {
+function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient | undefined {
+  const probe = config.metrics ? createProbeMemory() : undefined
   const settings = {
     memory: ring.memory,
     process: shared.process,
@@ -137,9 +143,15 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     given: config.given,
     ringChannel: RING_CHANNEL,
     joined: config.session !== '',
+    probe,
   }
   const writer = guard('writer', () => startWriter(file, shared.control, settings))
   if (writer === undefined) Atomics.store(new Int32Array(shared.control), WriterWord.state, WriterState.dead)
+  else if (probe !== undefined) {
+    const answering = new AppProbe(probe, load)
+    for (const type of ['ping', 'sample'] as const)
+      writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
+  }
   return writer
 }
 

@@ -54,6 +54,12 @@ export const configTable = [
     doc: 'Hosts that get `traceparent` besides the loopback ones and the own host; `*` for all.',
   },
   { name: 'PERF_SAMPLE', type: 'number', default: '1', doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.' },
+  {
+    name: 'PERF_METRICS',
+    type: 'boolean',
+    default: 'true',
+    doc: 'Measure memory, garbage collection, event loop, process and host every second, from the writer thread.',
+  },
   { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
   { name: 'PERF_HEAP', type: 'choice', choices: ['off', 'sampling'], default: 'off', doc: 'Allocation sampling.' },
   { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
@@ -93,6 +99,7 @@ export interface Config {
   disable: string[]
   propagate: string[]
   sample: number
+  metrics: boolean
   /** Sampling interval of the CPU profile in microseconds; 0 is off. */
   cpu: number
   heap: string
@@ -167,6 +174,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     disable: list('PERF_DISABLE'),
     propagate: list('PERF_PROPAGATE'),
     sample,
+    metrics: boolean('PERF_METRICS', true),
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
     maxBytes,

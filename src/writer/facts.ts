@@ -21,7 +21,8 @@ export class FactWriter {
   }
 }
 
-function factRecord(kind: number, text: string): Buffer {
+/** The bytes of a fact record with this JSON text. */
+export function factRecord(kind: number, text: string): Buffer {
   const bytes = Buffer.from(text)
   const record = Buffer.alloc((16 + bytes.length + 7) & ~7)
   record.writeUInt32LE(record.length, 0)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
 import { Header, RingOwner, WriterState, WriterWord } from '../core/layout.ts'
 import type { CpuProfileMessage } from '../profiling/cpu.ts'
@@ -9,10 +9,12 @@ import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { HotStore } from '../store/hot/write.ts'
+import { RuntimeMetrics } from '../profiling/runtime-metrics.ts'
 import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { OpenSpans } from './block-builder.ts'
 import { cannotStore } from '../core/cannot-store.ts'
+import { OwnFacts } from './own-facts.ts'
 import { PayloadStore } from './payloads.ts'
 import type { Capture, PayloadContent } from './payloads.ts'
 import { loadRedactor } from './redaction-rules.ts'
@@ -34,6 +36,8 @@ interface Settings {
   ringChannel: string
   /** The session was given to this process (`perf-agent run`): it exists even without a span. */
   joined: boolean
+  /** Memory of the app thread's probe; absent when nothing is measured. */
+  probe: SharedArrayBuffer | undefined
 }
 
 interface EndMark {
@@ -56,6 +60,7 @@ const control = new Int32Array(settings.control)
 const { redactor, problems } = loadRedactor(settings.redact, settings.process.cwd)
 const builders: BlockBuilder[] = []
 const endedRings = new WeakMap<BlockBuilder, number>()
+const ownFacts = new OwnFacts(threadId)
 let payloads: PayloadStore | undefined
 let store: HotStore | undefined
 let pending: Block[] = []
@@ -145,6 +150,11 @@ function collect(openSpans: OpenSpans): void {
       if (pendingBytes > 4 << 20) storePending()
     }
     if (isFinished(builder)) builders.splice(i--, 1)
+  }
+  const own = ownFacts.take()
+  if (own !== undefined) {
+    pending.push(own)
+    pendingBytes += own.data.length
   }
   if (payloads !== undefined) pendingContents.push(...payloads.takeContents())
 }
@@ -250,6 +260,7 @@ function flush(number: number, end: EndMark | undefined): void {
     adoptOffered()
     if (hasStarted() || (end !== undefined && settings.joined)) {
       nextTryMs = 0
+      if (end !== undefined) metrics?.finish()
       collect(end === undefined ? 'none' : 'all')
       storePending()
       if (end !== undefined && store !== undefined)
@@ -259,6 +270,19 @@ function flush(number: number, end: EndMark | undefined): void {
     Atomics.store(control, WriterWord.flushDone, number)
     Atomics.notify(control, WriterWord.flushDone)
   }
+}
+
+function startMetrics(): RuntimeMetrics | undefined {
+  if (settings.probe === undefined) return undefined
+  const started = new RuntimeMetrics({
+    memory: settings.probe,
+    ask: (question) => parentPort?.postMessage(question),
+    isRecording: hasStarted,
+    emit: (kind, fact) => ownFacts.add(kind, fact),
+    changed: tick,
+  })
+  started.start()
+  return started
 }
 
 /** One line on stderr in the life of the process; written directly, since the main thread may be blocked. */
@@ -281,6 +305,7 @@ parentPort?.on('message', (message: { type?: string; number?: number; end?: EndM
   else if (message.type === 'cpu-profile') storeProfile(message as CpuProfileMessage)
 })
 adopt(settings.memory)
+const metrics = startMetrics()
 for (const problem of problems) warn(problem)
 Atomics.store(control, WriterWord.state, WriterState.ready)
 // A ref'd timer: `Atomics.waitAsync` alone would let this thread end.

@@ -43,6 +43,9 @@ const PAYLOADS = `INSERT INTO store.payloads SELECT span_id, role, size, hash, p
   CASE WHEN flags & ${PayloadFlag.json} > 0 THEN 'json' WHEN flags & ${PayloadFlag.text} > 0 THEN 'text' END FROM stage_payloads`
 const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT ON (hash) hash, text FROM stage_contents`
 
+const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics`
+const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
+
 const FACTS = [
   `INSERT OR IGNORE INTO store.variants SELECT DISTINCT ON (data->>'hash') data->>'hash', data->>'name', data->>'file', TRY_CAST(data->>'line' AS INTEGER),
     data->>'gitCommit', data->>'source', data FROM stage_facts WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
@@ -75,6 +78,8 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
     ...(staging.rows('payloads') > 0 ? [PAYLOADS] : []),
     ...(staging.rows('contents') > 0 ? [CONTENTS] : []),
     ...(staging.rows('facts') > 0 ? FACTS : []),
+    ...(staging.rows('metrics') > 0 ? [METRICS] : []),
+    ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
     COUNTERS,
     SEQUENCES,
   ]

@@ -1,6 +1,7 @@
 import type { Block } from '../codec/block.ts'
 import { indexBlock, readEvent, readFact, readLink, readPayload } from '../codec/decode-block.ts'
 import type { ShapeTable } from './shape-table.ts'
+import { stageRuntimeFact } from './stage-runtime.ts'
 import { SpanStager } from './stage-spans.ts'
 import type { Staging } from './staging.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -41,7 +42,8 @@ export function stageBlock(
   for (const at of index.facts) {
     const fact = readFact(index, at)
     if (fact.value === undefined) unreadable.damagedRecords++
-    else staging.table('facts').add(fact.kind, processNumber, block.thread, clock.wallNs(block.anchor.monoNs), JSON.stringify(fact.value))
+    else if (!stageRuntimeFact(staging, clock, fact, processNumber))
+      staging.table('facts').add(fact.kind, processNumber, block.thread, clock.wallNs(block.anchor.monoNs), JSON.stringify(fact.value))
   }
   unreadable.unknownRecords += index.unknownRecords
   unreadable.unknownAttributes += index.attributes.unknown

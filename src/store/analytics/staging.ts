@@ -1,5 +1,5 @@
 import {
-  BIGINT, BOOLEAN, DuckDBDataChunk, FLOAT, INTEGER, UBIGINT, UINTEGER, VARCHAR, type DuckDBAppender, type DuckDBConnection, type DuckDBType, type DuckDBValue,
+  BIGINT, BOOLEAN, DOUBLE, DuckDBDataChunk, FLOAT, INTEGER, UBIGINT, UINTEGER, VARCHAR, type DuckDBAppender, type DuckDBConnection, type DuckDBType, type DuckDBValue,
 } from '@duckdb/node-api' // prettier-ignore
 
 const CHUNK_ROWS = 2048
@@ -19,6 +19,8 @@ export const STAGES = {
   links: [['span_id', UBIGINT], ['trace_high', UBIGINT], ['trace_low', UBIGINT], ['linked_span_id', UBIGINT], ['process', UINTEGER]],
   payloads: [['span_id', UBIGINT], ['role', VARCHAR], ['size', BIGINT], ['hash', VARCHAR], ['parts', VARCHAR], ['flags', UINTEGER]],
   facts: [['kind', UINTEGER], ['process', UINTEGER], ['thread', UINTEGER], ['time_ns', BIGINT], ['data', VARCHAR]],
+  metrics: [['process', UINTEGER], ['time_ns', BIGINT], ['name', VARCHAR], ['value', DOUBLE], ['unit', VARCHAR], ['attributes', VARCHAR]],
+  gc: [['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['kind', VARCHAR], ['after_bytes', BIGINT]],
   counters: [['process', UINTEGER], ['thread', INTEGER], ['name', VARCHAR], ['value', BIGINT]],
   contents: [['hash', VARCHAR], ['text', VARCHAR]],
   sequences: [['source', VARCHAR], ['thread', INTEGER], ['last_seq', BIGINT]],

@@ -1,0 +1,58 @@
+import { FactKind } from '../../core/layout.ts'
+import { parseSeriesKey } from '../../core/metric-units.ts'
+import type { FactRow } from '../codec/decode-block.ts'
+import type { Staging } from './staging.ts'
+import type { WallClock } from './wall-clock.ts'
+
+/** The thread whose collector and loop are measured. */
+const MAIN_THREAD = 0
+
+/** Stages what the writer thread measured; false for facts of another kind. What does not fit is left out. */
+export function stageRuntimeFact(staging: Staging, clock: WallClock, fact: FactRow, process: number): boolean {
+  if (fact.kind === FactKind.metrics) stageMetrics(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.gc) stageCollections(staging, clock, fact.value, process)
+  else return false
+  return true
+}
+
+function stageMetrics(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+  const { t, m } = value as { t?: unknown; m?: unknown }
+  if (typeof t !== 'number' || typeof m !== 'object' || m === null) return
+  const table = staging.table('metrics')
+  const time = clock.wallNs(t)
+  for (const [key, measured] of Object.entries(m)) {
+    if (typeof measured !== 'number') continue
+    const { name, unit, attributes } = seriesOf(key)
+    table.add(process, time, name, measured, unit, attributes)
+  }
+}
+
+interface Series {
+  name: string
+  unit: string
+  attributes: string | null
+}
+
+const known = new Map<string, Series>()
+
+/** The same few dozen keys come every second. */
+function seriesOf(key: string): Series {
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const { name, unit, attributes } = parseSeriesKey(key)
+  const series = { name, unit, attributes: attributes === undefined ? null : JSON.stringify(attributes) }
+  if (known.size < 1000) known.set(key, series)
+  return series
+}
+
+function stageCollections(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+  const { gc } = value as { gc?: unknown }
+  if (!Array.isArray(gc)) return
+  for (const row of gc as unknown[]) {
+    if (!Array.isArray(row)) continue
+    const [startNs, durationNs, kind, after] = row as unknown[]
+    if (typeof startNs !== 'number' || typeof durationNs !== 'number' || typeof kind !== 'string') continue
+    const afterBytes = typeof after === 'number' ? BigInt(Math.round(after)) : null
+    staging.table('gc').add(process, MAIN_THREAD, clock.wallNs(startNs), BigInt(Math.round(durationNs)), kind, afterBytes)
+  }
+}
