@@ -21,7 +21,7 @@ export interface RuntimeMetricsOptions {
   /** Nothing is measured before there is something to keep. */
   isRecording(): boolean
   /** Keeps a fact of this kind. */
-  emit(kind: 'metrics' | 'gc', fact: object): void
+  emit(kind: 'metrics' | 'gc' | 'fault', fact: object): void
   /** Called when new facts wait. */
   changed(): void
   /** Called with every round of measurements, for triggers. */
@@ -42,6 +42,7 @@ export class RuntimeMetrics {
   private lastLoop = { active: 0, idle: 0 }
   private delaysNs: number[] = []
   private timer: NodeJS.Timeout | undefined
+  private isFinished = false
 
   constructor(options: RuntimeMetricsOptions) {
     this.options = options
@@ -67,18 +68,34 @@ export class RuntimeMetrics {
 
   private round(): void {
     if (!this.options.isRecording()) return
-    this.readAnswer()
-    this.measure()
-    this.askAgain()
+    this.guarded(() => {
+      this.readAnswer()
+      this.measure()
+      this.askAgain()
+    })
     this.options.changed()
   }
 
-  /** The last measurements of the process, at its end: also a short run has one. */
+  /** The last measurements of the process, once, at its end: also a short run has one. */
   finish(): void {
+    if (this.isFinished || !this.options.isRecording()) return
+    this.isFinished = true
     this.stop()
-    if (!this.options.isRecording()) return
-    this.readAnswer()
-    this.measure()
+    this.guarded(() => {
+      this.readAnswer()
+      this.measure()
+    })
+  }
+
+  /** Measuring must not take the writer thread down: at the first fault it ends, and the fault is kept. */
+  private guarded(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.stop()
+      const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+      this.options.emit('fault', { where: 'metrics', message: `${name}: ${message}`, stack })
+    }
   }
 
   private measure(): void {

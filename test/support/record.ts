@@ -29,6 +29,19 @@ export interface RecordOptions {
   /** Sends a signal once stdout contains the text, or after that many milliseconds. */
   kill?: { signal: NodeJS.Signals; when: string | number }
   timeoutMs?: number
+  /** Runs beside the program once it has started; the program is awaited after it. */
+  during?: (running: Running) => Promise<void>
+}
+
+/** A program that runs. */
+export interface Running {
+  folder: string
+  perfDir: string
+  pid: number
+  stdout(): string
+  kill(signal: NodeJS.Signals): void
+  /** Creates the file `stop` beside the program, which watches for it. */
+  stop(): void
 }
 
 export interface Recorded extends Recording {
@@ -82,10 +95,25 @@ export async function record(options: RecordOptions): Promise<Recorded> {
     if (typeof kill?.when === 'string' && !before.includes(kill.when) && stdout.includes(kill.when)) child.kill(kill.signal)
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+  const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, by) => resolve([code, by]))
   })
+  try {
+    await options.during?.({
+      folder,
+      perfDir,
+      pid: child.pid ?? 0,
+      stdout: () => stdout,
+      kill: (by) => child.kill(by),
+      stop: () => writeFileSync(path.join(folder, 'stop'), ''),
+    })
+  } catch (error) {
+    child.kill('SIGKILL')
+    await ended
+    throw error
+  }
+  const [status, signal] = await ended
   for (const timer of timers) clearTimeout(timer)
   const durationMs = performance.now() - started
   const sessionDirs = listSessions(perfDir)

@@ -257,19 +257,19 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   gc: {
-    doc: 'Pauses for garbage collection.',
+    doc: 'Garbage collections of the main thread, from 250 ms after the start on.',
     columns: {
       start_time: SPAN.start_time,
       duration_ms: 'how long',
-      kind: 'minor, major, …',
-      before_bytes: 'heap before',
-      after_bytes: 'heap after',
+      kind: '`minor`, `major`, `incremental`, `weakcb`',
+      before_bytes: 'heap in use before; null: not known',
+      after_bytes: 'heap in use right after; null where the loop was too busy to look at once',
       ...PROCESS,
       ...THREAD,
     },
   },
   metrics: {
-    doc: 'Measurements over time.',
+    doc: 'Measurements of the process every second, under their OpenTelemetry names (`docs/runtime.md`); those that only grow are cumulative.',
     columns: { time: 'when (UTC)', name: 'metric', value: 'value', unit: 'unit', attributes: 'attributes', ...PROCESS },
   },
   logs: {
