@@ -8,11 +8,12 @@ import { readConfig } from '../src/config.ts'
 import type { Config } from '../src/config.ts'
 import { cannotStore } from '../src/core/cannot-store.ts'
 import { nowNs, wallMs } from '../src/core/clock.ts'
+import { currentSpan } from '../src/core/context.ts'
 import { Engine } from '../src/core/engine.ts'
 import { installExit, installWorkerExit } from '../src/core/exit.ts'
 import { guard, setFaultSink } from '../src/core/guard.ts'
 import { createHandApi } from '../src/core/hand.ts'
-import { randomHex64, seedIds } from '../src/core/ids.ts'
+import { hex32, randomHex64, seedIds } from '../src/core/ids.ts'
 import type { Integration } from '../src/core/integration.ts'
 import { Header, RingOwner, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
 import { createProbeMemory } from '../src/core/probe-memory.ts'
@@ -123,7 +124,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
   })
   for (const entry of registry) if (entry.always === true) engine.subscribeAlways(entry.name)
-  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime), tools: createTools(runtime) })
+  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime), tools: createTools(runtime), running: runningSpan })
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
   installHandoff(shared.process, bootFile)
@@ -131,7 +132,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
 }
 
 function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient | undefined {
-  const probe = config.metrics ? createProbeMemory() : undefined
+  const probe = createProbeMemory()
   const settings = {
     memory: ring.memory,
     process: shared.process,
@@ -144,10 +145,12 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     ringChannel: RING_CHANNEL,
     joined: config.session !== '',
     probe,
+    metrics: config.metrics,
+    stallMs: isDebugged() ? 0 : config.stalls,
   }
   const writer = guard('writer', () => startWriter(file, shared.control, settings))
   if (writer === undefined) Atomics.store(new Int32Array(shared.control), WriterWord.state, WriterState.dead)
-  else if (probe !== undefined) {
+  else {
     const answering = new AppProbe(probe, load)
     for (const type of ['ping', 'sample'] as const)
       writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
@@ -175,6 +178,11 @@ function lazySpill(config: Config, ring: Ring, shared: Shared, ownRequire: NodeJ
       throw error
     }
   }
+}
+
+/** A main thread that stands at a breakpoint is not stalled. */
+function isDebugged(): boolean {
+  return [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes('--inspect'))
 }
 
 /** Hands a worker thread's ring to the process's writer; repeated until the writer has it, since a starting writer hears nothing. */
@@ -221,6 +229,12 @@ function describeProcess(config: Config, cwd: string): ProcessInfo {
     startedAt: new Date(wallMs()).toISOString(),
     startNs: nowNs(),
   }
+}
+
+/** Id of the span whose code is running, for whoever looks in from outside; empty when there is none. */
+function runningSpan(): string {
+  const span = currentSpan()
+  return span === undefined ? '' : hex32(span.idHigh) + hex32(span.idLow)
 }
 
 let faultsSaid = 0

@@ -60,6 +60,12 @@ export const configTable = [
     default: 'true',
     doc: 'Measure memory, garbage collection, event loop, process and host every second, from the writer thread.',
   },
+  {
+    name: 'PERF_STALLS',
+    type: 'string',
+    default: 'on',
+    doc: 'Catch what blocks the event loop while it blocks: `off`, `on` (100 ms) or from how long on, such as `250ms`.',
+  },
   { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
   { name: 'PERF_HEAP', type: 'choice', choices: ['off', 'sampling'], default: 'off', doc: 'Allocation sampling.' },
   { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
@@ -100,6 +106,8 @@ export interface Config {
   propagate: string[]
   sample: number
   metrics: boolean
+  /** From how many milliseconds on a blocked event loop is a stall; 0 is off. */
+  stalls: number
   /** Sampling interval of the CPU profile in microseconds; 0 is off. */
   cpu: number
   heap: string
@@ -156,6 +164,12 @@ export function readConfig(environment: Environment, cwd: string): Config {
     warn('PERF_CPU', cpuText, 'off, on, or an interval from 100us to 1s such as 1ms', 'off')
     cpu = 0
   }
+  const stallText = text('PERF_STALLS')
+  let stalls = parseStallThreshold(stallText)
+  if (stalls === undefined) {
+    warn('PERF_STALLS', stallText, 'off, on, or a time from 20ms to 60s such as 250ms', '100ms')
+    stalls = 100
+  }
   const maxText = text('PERF_MAX_BYTES')
   let maxBytes = parseBytes(maxText)
   if (maxBytes === undefined) {
@@ -174,6 +188,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     disable: list('PERF_DISABLE'),
     propagate: list('PERF_PROPAGATE'),
     sample,
+    stalls,
     metrics: boolean('PERF_METRICS', true),
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
@@ -207,4 +222,14 @@ export function parseCpuInterval(text: string): number | undefined {
   if (match === null) return undefined
   const us = Math.round(Number(match[1]) * (match[2] === 's' ? 1e6 : match[2] === 'ms' ? 1000 : 1))
   return us >= 100 && us <= 1_000_000 ? us : undefined
+}
+
+/** `on`, `250ms`, `2s` → milliseconds, 0 for `off`; undefined when it is none of these or out of range. */
+function parseStallThreshold(text: string): number | undefined {
+  const word = text.toLowerCase()
+  if (['off', '0', 'false', 'no'].includes(word)) return 0
+  if (['on', 'true', 'yes', '1'].includes(word)) return 100
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(word)
+  const ms = match === null ? NaN : Number(match[1]) * (match[2] === 's' ? 1000 : 1)
+  return ms >= 20 && ms <= 60_000 ? ms : undefined
 }

@@ -22,8 +22,6 @@ export interface RuntimeMetricsOptions {
   isRecording(): boolean
   /** Keeps a fact of this kind. */
   emit(kind: 'metrics' | 'gc' | 'fault', fact: object): void
-  /** Called when new facts wait. */
-  changed(): void
   /** Called with every round of measurements, for triggers. */
   measured?(values: ReadonlyMap<string, number>): void
 }
@@ -73,7 +71,6 @@ export class RuntimeMetrics {
       this.measure()
       this.askAgain()
     })
-    this.options.changed()
   }
 
   /** The last measurements of the process, once, at its end: also a short run has one. */

@@ -10,6 +10,7 @@ import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { HotStore } from '../store/hot/write.ts'
 import { RuntimeMetrics } from '../profiling/runtime-metrics.ts'
+import { StallWatch } from '../profiling/stall-watch.ts'
 import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { OpenSpans } from './block-builder.ts'
@@ -36,8 +37,11 @@ interface Settings {
   ringChannel: string
   /** The session was given to this process (`perf-agent run`): it exists even without a span. */
   joined: boolean
-  /** Memory of the app thread's probe; absent when nothing is measured. */
-  probe: SharedArrayBuffer | undefined
+  /** Memory of the app thread's probe. */
+  probe: SharedArrayBuffer
+  metrics: boolean
+  /** From how many milliseconds on a blocked event loop is a stall; 0: not watched. */
+  stallMs: number
 }
 
 interface EndMark {
@@ -151,7 +155,7 @@ function collect(openSpans: OpenSpans): void {
     }
     if (isFinished(builder)) builders.splice(i--, 1)
   }
-  const own = ownFacts.take()
+  const own = ownFacts.take(pending.length === 0 && openSpans !== 'all')
   if (own !== undefined) {
     pending.push(own)
     pendingBytes += own.data.length
@@ -260,7 +264,10 @@ function flush(number: number, end: EndMark | undefined): void {
     adoptOffered()
     if (hasStarted() || (end !== undefined && settings.joined)) {
       nextTryMs = 0
-      if (end !== undefined) metrics?.finish()
+      if (end !== undefined) {
+        stalls?.stop()
+        metrics?.finish()
+      }
       collect(end === undefined ? 'none' : 'all')
       storePending()
       if (end !== undefined && store !== undefined)
@@ -273,16 +280,32 @@ function flush(number: number, end: EndMark | undefined): void {
 }
 
 function startMetrics(): RuntimeMetrics | undefined {
-  if (settings.probe === undefined) return undefined
+  if (!settings.metrics) return undefined
   const started = new RuntimeMetrics({
     memory: settings.probe,
     ask: (question) => parentPort?.postMessage(question),
     isRecording: hasStarted,
     emit: (kind, fact) => ownFacts.add(kind, fact),
-    changed: tick,
   })
   started.start()
   return started
+}
+
+function watchStalls(): StallWatch | undefined {
+  if (settings.stallMs === 0) return undefined
+  const watch = new StallWatch({
+    memory: settings.probe,
+    thresholdMs: settings.stallMs,
+    ask: (question) => parentPort?.postMessage(question),
+    stalled(stall) {
+      if (!hasStarted()) return
+      ownFacts.add('stall', stall, true)
+      tick()
+    },
+    delayed: (delayNs) => metrics?.addDelay(delayNs),
+  })
+  watch.start()
+  return watch
 }
 
 /** One line on stderr in the life of the process; written directly, since the main thread may be blocked. */
@@ -306,6 +329,7 @@ parentPort?.on('message', (message: { type?: string; number?: number; end?: EndM
 })
 adopt(settings.memory)
 const metrics = startMetrics()
+const stalls = watchStalls()
 for (const problem of problems) warn(problem)
 Atomics.store(control, WriterWord.state, WriterState.ready)
 // A ref'd timer: `Atomics.waitAsync` alone would let this thread end.

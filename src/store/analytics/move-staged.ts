@@ -46,6 +46,13 @@ const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT O
 const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics`
 const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
 
+// A stall that was seen while it lasted comes twice; with its end it is complete.
+const STALLS = [
+  `DELETE FROM store.stalls s WHERE EXISTS (SELECT 1 FROM stage_stalls n WHERE n.process = s.process AND n.start_ns = s.start_ns)`,
+  `INSERT INTO store.stalls SELECT process, thread, start_ns, max(duration_ns), max(span_id), max(call), max(function), max(file), max(line), max(stack)
+    FROM stage_stalls GROUP BY process, thread, start_ns`,
+]
+
 const FACTS = [
   `INSERT OR IGNORE INTO store.variants SELECT DISTINCT ON (data->>'hash') data->>'hash', data->>'name', data->>'file', TRY_CAST(data->>'line' AS INTEGER),
     data->>'gitCommit', data->>'source', data FROM stage_facts WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
@@ -80,6 +87,7 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
     ...(staging.rows('facts') > 0 ? FACTS : []),
     ...(staging.rows('metrics') > 0 ? [METRICS] : []),
     ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
+    ...(staging.rows('stalls') > 0 ? STALLS : []),
     COUNTERS,
     SEQUENCES,
   ]

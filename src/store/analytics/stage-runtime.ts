@@ -1,5 +1,6 @@
 import { FactKind } from '../../core/layout.ts'
 import { parseSeriesKey } from '../../core/metric-units.ts'
+import { readStack } from '../codec/stack-text.ts'
 import type { FactRow } from '../codec/decode-block.ts'
 import type { Staging } from './staging.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -11,6 +12,7 @@ const MAIN_THREAD = 0
 export function stageRuntimeFact(staging: Staging, clock: WallClock, fact: FactRow, process: number): boolean {
   if (fact.kind === FactKind.metrics) stageMetrics(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.gc) stageCollections(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.stall) stageStall(staging, clock, fact.value, process)
   else return false
   return true
 }
@@ -55,4 +57,26 @@ function stageCollections(staging: Staging, clock: WallClock, value: unknown, pr
     const afterBytes = typeof after === 'number' ? BigInt(Math.round(after)) : null
     staging.table('gc').add(process, MAIN_THREAD, clock.wallNs(startNs), BigInt(Math.round(durationNs)), kind, afterBytes)
   }
+}
+
+function stageStall(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+  const { t, d, stack, span } = value as { t?: unknown; d?: unknown; stack?: unknown; span?: unknown }
+  if (typeof t !== 'number' || typeof d !== 'number') return
+  const text = typeof stack === 'string' ? stack : undefined
+  const { call, code } = readStack(text ?? '')
+  const spanId = typeof span === 'string' && /^[0-9a-f]{16}$/.test(span) ? BigInt(`0x${span}`) : null
+  staging
+    .table('stalls')
+    .add(
+      process,
+      MAIN_THREAD,
+      clock.wallNs(t),
+      BigInt(Math.round(d)),
+      spanId,
+      call,
+      code?.function ?? null,
+      code?.file ?? null,
+      code?.line ?? null,
+      text ?? null,
+    )
 }

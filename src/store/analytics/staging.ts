@@ -21,6 +21,10 @@ export const STAGES = {
   facts: [['kind', UINTEGER], ['process', UINTEGER], ['thread', UINTEGER], ['time_ns', BIGINT], ['data', VARCHAR]],
   metrics: [['process', UINTEGER], ['time_ns', BIGINT], ['name', VARCHAR], ['value', DOUBLE], ['unit', VARCHAR], ['attributes', VARCHAR]],
   gc: [['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['kind', VARCHAR], ['after_bytes', BIGINT]],
+  stalls: [
+    ['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['span_id', UBIGINT], ['call', VARCHAR], ['function', VARCHAR],
+    ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR],
+  ],
   counters: [['process', UINTEGER], ['thread', INTEGER], ['name', VARCHAR], ['value', BIGINT]],
   contents: [['hash', VARCHAR], ['text', VARCHAR]],
   sequences: [['source', VARCHAR], ['thread', INTEGER], ['last_seq', BIGINT]],

@@ -245,11 +245,12 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   stalls: {
-    doc: 'Times the event loop was blocked, with what blocked it.',
+    doc: 'Times the event loop of the main thread was blocked, with what blocked it.',
     columns: {
       start_time: SPAN.start_time,
-      duration_ms: 'how long',
-      span_id: ID,
+      duration_ms: 'how long; exact to half the threshold (`PERF_STALLS`)',
+      span_id: `${ID} of the span whose code was running`,
+      call: 'synchronous call that blocked, `execSync` for one; null when it was plain code',
       ...CODE,
       stack: 'stack while blocked',
       ...PROCESS,

@@ -1,0 +1,153 @@
+import { nowNs } from '../core/clock.ts'
+import { ProbeValue, ProbeWord, viewProbeMemory } from '../core/probe-memory.ts'
+import type { ProbeMemory } from '../core/probe-memory.ts'
+import { captureBlockedStack } from './blocked-stack.ts'
+import type { BlockedStack } from './blocked-stack.ts'
+import type { MainInspector } from './main-inspector.ts'
+
+/** A stall as a fact: first when it is seen, again when it is over. */
+export interface StallFact {
+  /** When it began, monotonic ns. */
+  t: number
+  /** How long it took, or has taken so far, in ns. */
+  d: number
+  over: boolean
+  stack?: string
+  span?: string
+}
+
+export interface StallWatchOptions {
+  memory: SharedArrayBuffer
+  thresholdMs: number
+  /** Asks the app thread to answer as soon as its loop comes to it. */
+  ask(question: { type: 'ping'; number: number }): void
+  /** Keeps a stall; called twice for one that was seen while it lasted. */
+  stalled(stall: StallFact): void
+  /** How long a question waited for the loop. */
+  delayed(delayNs: number): void
+}
+
+/** The process used less CPU between two looks: its main thread cannot have been busy. The writer's own use is below this. */
+const IDLE_CPU_US = 1000
+/** Even an idle thread is asked that often: one that waits in a system call uses no CPU. */
+const ASK_AT_LEAST_MS = 1000
+/** After that many looks at an idle process they come less often: waking up is what an idle watch costs. */
+const IDLE_LOOKS = 40
+/** How long a thread that waits in a system call is waited for; its stack arrives when the call returns. */
+const MAX_ANSWER_MS = 60_000
+
+interface Question {
+  number: number
+  askedNs: number
+  /** Since when the main thread may have been busy without a break. */
+  sinceNs: number
+  capture: Promise<void> | undefined
+  found: BlockedStack | undefined
+}
+
+/**
+ * Watches the main thread from the writer thread: asks a question whenever the process has used CPU, and looks into the thread when
+ * no answer comes. An idle process is left asleep; only this thread wakes up.
+ */
+export class StallWatch {
+  private readonly options: StallWatchOptions
+  private readonly probe: ProbeMemory
+  private timer: NodeJS.Timeout | undefined
+  private connection: MainInspector | undefined
+  private question: Question | undefined
+  private number = 0
+  private lastLookNs = nowNs()
+  private lastAskedNs = 0
+  private lastCpuUs = 0
+  private idleLooks = 0
+  private isStopped = false
+
+  constructor(options: StallWatchOptions) {
+    this.options = options
+    this.probe = viewProbeMemory(options.memory)
+  }
+
+  start(): void {
+    this.later()
+  }
+
+  /** Ends the watch and lets the main thread go; a stall that lasts is kept as it is. */
+  stop(): void {
+    if (this.isStopped) return
+    this.isStopped = true
+    clearTimeout(this.timer)
+    this.connection?.close()
+    const { question } = this
+    if (question?.capture !== undefined && !this.settle(question)) this.report(question, nowNs(), false)
+  }
+
+  private later(): void {
+    const { thresholdMs } = this.options
+    const ms = this.idleLooks < IDLE_LOOKS ? thresholdMs / 2 : thresholdMs * 2
+    if (!this.isStopped) this.timer = setTimeout(() => this.look(), ms)
+  }
+
+  private look(): void {
+    const now = nowNs()
+    const { question } = this
+    if (question === undefined || this.settle(question)) this.askIfBusy(now)
+    else if (this.isStall(question, now)) this.capture(question, now)
+    this.later()
+  }
+
+  /** Busy for the threshold as far as can be told, and for half of it for certain: the loop has not come to the question. */
+  private isStall({ sinceNs, askedNs }: Question, endNs: number): boolean {
+    const thresholdNs = this.options.thresholdMs * 1e6
+    return endNs - sinceNs >= thresholdNs && endNs - askedNs >= thresholdNs * 0.45
+  }
+
+  /** Asks unless the process was idle since the last look. */
+  private askIfBusy(now: number): void {
+    const { user, system } = process.cpuUsage()
+    const usedUs = user + system - this.lastCpuUs
+    this.lastCpuUs = user + system
+    const lastLookNs = this.lastLookNs
+    this.lastLookNs = now
+    this.idleLooks = usedUs < IDLE_CPU_US ? this.idleLooks + 1 : 0
+    if (usedUs < IDLE_CPU_US && now - this.lastAskedNs < ASK_AT_LEAST_MS * 1e6) return
+    this.lastAskedNs = now
+    // A thread that is busy without a break has used that much CPU, and not more than has passed.
+    const sinceNs = Math.max(lastLookNs, now - usedUs * 1000)
+    this.question = { number: ++this.number, askedNs: now, sinceNs, capture: undefined, found: undefined }
+    this.options.ask({ type: 'ping', number: this.number })
+  }
+
+  /** True once the question was answered; a late answer ends a stall. */
+  private settle(question: Question): boolean {
+    if (Atomics.load(this.probe.words, ProbeWord.pong) !== question.number) return false
+    const answeredNs = this.probe.values[ProbeValue.pongNs] ?? question.askedNs
+    this.question = undefined
+    this.lastLookNs = Math.max(this.lastLookNs, answeredNs)
+    this.options.delayed(Math.max(0, answeredNs - question.askedNs))
+    if (!this.isStall(question, answeredNs)) return true
+    void (question.capture ?? Promise.resolve()).then(() => this.report(question, answeredNs, true))
+    return true
+  }
+
+  private capture(question: Question, now: number): void {
+    if (question.capture !== undefined) return
+    const connected = (connection: MainInspector): void => void (this.connection = connection)
+    question.capture = captureBlockedStack(MAX_ANSWER_MS, connected)
+      .then((found) => {
+        this.connection = undefined
+        question.found = found
+        if (this.question === question && !this.isStopped && found?.stack !== '') this.report(question, now, false)
+      })
+      .catch(() => {})
+  }
+
+  private report({ sinceNs, found }: Question, endNs: number, over: boolean): void {
+    this.options.stalled({
+      t: Math.round(sinceNs),
+      d: Math.round(endNs - sinceNs),
+      over,
+      ...(found === undefined || found.stack === '' ? {} : { stack: found.stack }),
+      ...(found?.span === undefined ? {} : { span: found.span }),
+    })
+  }
+}
