@@ -1,5 +1,5 @@
 import type { CpuProfileMessage, CpuProfiling } from '../src/profiling/cpu.ts'
-import { observeSwitches, spanOfCallbacks } from '../src/core/context.ts'
+import { currentSpan, observeSwitches } from '../src/core/context.ts'
 import { guard } from '../src/core/guard.ts'
 import { threadId } from './threads.ts'
 
@@ -21,7 +21,7 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
       return setUpCpu({
         thread: threadId,
         intervalUs: host.cpuIntervalUs,
-        spanOfCallback: spanOfCallbacks(),
+        currentSpan,
         observe: observeSwitches,
         guard,
         deliver: (message) => host.deliver(message),

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, AsyncResource, executionAsyncResource } from 'node:async_hooks'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Span } from './span.ts'
 
 // The one AsyncLocalStorage of the agent. One `run` per span; `enterWith` is never used (it leaks out of awaits).
@@ -8,20 +8,6 @@ const storage = new AsyncLocalStorage<Span | undefined>()
 /** The span that the running code belongs to, or undefined. */
 export function currentSpan(): Span | undefined {
   return storage.getStore()
-}
-
-/**
- * Gives a function for `before` hooks: the span the callback will belong to. Where contexts are frames (Node 24 and newer) an
- * AsyncResource enters its own only after the hook, so it is read from the resource.
- */
-export function spanOfCallbacks(): () => Span | undefined {
-  const frame = Object.getOwnPropertySymbols(new AsyncResource('perf')).find((symbol) => symbol.description === 'context_frame')
-  if (frame === undefined) return currentSpan
-  return () => {
-    const resource = executionAsyncResource()
-    if (!(resource instanceof AsyncResource)) return storage.getStore()
-    return (resource as unknown as Record<symbol, ReadonlyMap<unknown, Span> | undefined>)[frame]?.get(storage)
-  }
 }
 
 /** Is told when the running code changes its span within one callback; set only while the CPU is profiled. */

@@ -22,8 +22,8 @@ export class Span {
   nameId = 0
   layerId = 0
   ended = false
-  /** Time its code ran on this thread so far, without its children; counted only while the CPU is profiled. */
-  cpuNs = 0
+  /** Milliseconds its code ran on this thread so far, children apart; counted only while the CPU is profiled. */
+  cpuMs = 0
   weight: number
   variant = ''
   attributes: Attributes | null

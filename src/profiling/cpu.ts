@@ -26,8 +26,7 @@ export interface CpuOptions {
   intervalUs: number
   /** Time between two rotations in ms, when not the usual. */
   rotateMs?: number
-  /** In a `before` hook: the span of the callback. */
-  spanOfCallback(): Span | undefined
+  currentSpan(): Span | undefined
   observe(observer: SwitchObserver | undefined): void
   guard(where: string, fn: () => void): void
   deliver(message: CpuProfileMessage): void
@@ -82,7 +81,7 @@ interface Running {
 }
 
 function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () => number): Running {
-  const { thread, spanOfCallback, observe, guard, deliver } = options
+  const { thread, currentSpan, observe, guard, deliver } = options
   const profiler = new InspectorProfiler(intervalUs)
   let number = nextNumber()
   profiler.start(String(number))
@@ -100,7 +99,7 @@ function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () =>
     deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches })
   }
   const guardedRotate = (): void => guard('cpu', rotate)
-  const switches = new SpanSwitches(spanOfCallback, () => setImmediate(guardedRotate).unref())
+  const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())
   switches.start()
   observe(switches)
   const rotateMs = options.rotateMs ?? Math.max(1000, Math.min(MAX_ROTATE_MS, (MAX_SAMPLES * intervalUs) / 1000))

@@ -31,6 +31,11 @@ describe.each(['esm', 'cjs'] as const)('a recorded program that is %s', (format)
     expect(files).toEqual([...ALWAYS, ...AT_ONCE].sort())
   })
 
+  it('loads the profiler where a CPU profile is asked for', async () => {
+    const files = await agentFiles({ format, app: `${PREAMBLE}loaded()`, env: { PERF_CPU: 'on' } })
+    expect(files).toEqual([...ALWAYS, ...AT_ONCE, 'dist/cpu.cjs'].sort())
+  })
+
   it('loads the integration of a library it uses, and no other', async () => {
     const app = `${PREAMBLE}import 'ioredis'\nimport 'pg'\nloaded()`
     const files = await agentFiles({ format, app, packages: [newest('pg'), newest('ioredis')] })

@@ -7,10 +7,10 @@ import { AsyncResource } from 'node:async_hooks'
 
 const windows = []
 const nowUs = () => Number(process.hrtime.bigint()) / 1000
-const TURNS = Number(process.env.TURNS ?? 40)
+const TURNS = 25
 let sink = 0
 function work(units) {
-  for (let i = 0; i < units * 400_000; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
+  for (let i = 0; i < units * 1_000_000; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
 }
 function busy(name, units) {
   const from = nowUs()
@@ -21,26 +21,24 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 async function heavy() {
   for (let i = 0; i < TURNS; i++) {
-    busy('heavy', 10)
+    busy('heavy', 15)
     await span('nested', async () => {
-      busy('nested', 4)
+      busy('nested', 6)
       await turn()
-      busy('nested', 1)
+      busy('nested', 6)
     })
-    busy('heavy', 5)
+    busy('heavy', 15)
     await turn()
   }
 }
 async function light() {
-  const resource = new AsyncResource('Mine')
   for (let i = 0; i < TURNS; i++) {
-    busy('light', 4)
+    busy('light', 5)
     // Back to the context the resource was made in, and out of it again.
-    if (i % 4 === 0) outside.runInAsyncScope(() => busy(null, 2))
-    busy('light', 1)
+    if (i % 4 === 0) outside.runInAsyncScope(() => busy(null, 5))
+    busy('light', 5)
     await new Promise((resolve) => setTimeout(resolve, 0))
   }
-  resource.emitDestroy()
 }
 const outside = new AsyncResource('Outside')
 

@@ -22,8 +22,8 @@ export interface AttributedProfile {
   lastUs: number
 }
 
-/** A sample stands for no more than this many intervals: the machine may have slept. */
-const MAX_INTERVALS = 20
+/** A sample stands for no more than a second: the machine may have slept. On a busy one samples come late by up to some 100 ms. */
+const MAX_SELF_US = 1_000_000
 
 /**
  * Gives every sample the span whose code ran when it was taken. `(program)` is native code between callbacks and belongs to none.
@@ -35,7 +35,6 @@ export function attributeSamples(
   log: SpanLog,
   afterUs: number,
 ): AttributedProfile {
-  const maxUs = Math.max(100_000, MAX_INTERVALS * log.header.intervalUs)
   const samples: AttributedSample[] = []
   let cpuUs = 0
   let idleUs = 0
@@ -44,7 +43,7 @@ export function attributeSamples(
     timeUs += profile.timeDeltas[i] ?? 0
     const untilNext = i + 1 < profile.samples.length ? (profile.timeDeltas[i + 1] ?? 0) : profile.endTime - timeUs
     const node = nodes.get(profile.samples[i] ?? 0)
-    const selfUs = Math.max(0, Math.min(maxUs, untilNext))
+    const selfUs = Math.max(0, Math.min(MAX_SELF_US, untilNext))
     if (node === undefined || timeUs <= afterUs) continue
     if (node.kind === 'idle') {
       idleUs += selfUs
