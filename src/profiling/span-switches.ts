@@ -1,9 +1,10 @@
-import { AsyncResource, createHook } from 'node:async_hooks'
+import { createHook } from 'node:async_hooks'
 import type { AsyncHook } from 'node:async_hooks'
 import { nowNs } from '../core/clock.ts'
 import type { SwitchObserver } from '../core/context.ts'
 import { SPAN_LOG_ENTRY_BYTES } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
+import { watchAsyncScopes } from './async-scopes.ts'
 
 // Which span the running code belonged to, over time; every change is an entry as it goes into the file. Changes come from `runWith`
 // (within one callback) and from a `before` hook (from one callback to the next). There is no `after` hook: with the clock read it needs, it
@@ -54,7 +55,7 @@ export class SpanSwitches implements SwitchObserver {
 
   start(): void {
     this.append(clockMs(), undefined)
-    this.restoreScopes = this.watchScopes()
+    this.restoreScopes = watchAsyncScopes({ logged: () => this.current, current: this.currentSpan, change: (span) => this.change(span) })
     this.hook.enable()
   }
 
@@ -138,36 +139,6 @@ export class SpanSwitches implements SwitchObserver {
   private seal(): void {
     const last = this.chunks.at(-1)
     if (last !== undefined) last.entries = this.count
-  }
-
-  /**
-   * `AsyncResource.runInAsyncScope` is a callback inside a callback: when it is over, the outer one goes on. Where contexts are frames
-   * (Node 24 and newer) it enters its own only after the `before` hook.
-   */
-  private watchScopes(): () => void {
-    const switches = this
-    const { prototype } = AsyncResource
-    const original = prototype.runInAsyncScope as unknown as (...args: unknown[]) => unknown
-    const patched = {
-      runInAsyncScope(this: AsyncResource, fn: unknown, thisArg: unknown, ...args: unknown[]): unknown {
-        const outer = switches.current
-        const entering = function (this: unknown, ...given: unknown[]): unknown {
-          switches.change(switches.currentSpan())
-          return Reflect.apply(fn as () => unknown, this, given)
-        }
-        try {
-          return Reflect.apply(original, this, [typeof fn === 'function' ? entering : fn, thisArg, ...args])
-        } finally {
-          switches.change(outer)
-        }
-      },
-    }
-    const descriptor = { value: patched.runInAsyncScope, writable: true, enumerable: false, configurable: true }
-    Object.defineProperty(prototype, 'runInAsyncScope', descriptor)
-    return () => {
-      if ((prototype.runInAsyncScope as unknown) === patched.runInAsyncScope)
-        Object.defineProperty(prototype, 'runInAsyncScope', { ...descriptor, value: original })
-    }
   }
 }
 
