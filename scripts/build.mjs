@@ -42,7 +42,13 @@ try {
     }),
     build({
       ...cjs,
-      entryPoints: existing(['src/writer/writer.ts', 'src/writer/spill.ts', 'loaders/tool-transform.ts', 'src/profiling/cpu.ts']),
+      entryPoints: existing([
+        'src/writer/writer.ts',
+        'src/writer/spill.ts',
+        'loaders/tool-transform.ts',
+        'src/profiling/cpu.ts',
+        'src/writer/heap-snapshot-worker.ts',
+      ]),
       outdir: dist,
       entryNames: '[name]',
     }),

@@ -9,6 +9,7 @@ import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { HotStore } from '../store/hot/write.ts'
+import { HeapSnapshots } from '../profiling/heap-snapshot.ts'
 import { RuntimeMetrics } from '../profiling/runtime-metrics.ts'
 import { StallWatch } from '../profiling/stall-watch.ts'
 import { wallAnchor } from './anchor.ts'
@@ -274,9 +275,37 @@ function flush(number: number, end: EndMark | undefined): void {
         attempt(() => store?.putMeta('end', { wallMs: end.wallMs, monoNs: end.monoNs, code: end.code, reason: end.reason }))
     }
   } finally {
-    Atomics.store(control, WriterWord.flushDone, number)
-    Atomics.notify(control, WriterWord.flushDone)
+    const unfinished = end === undefined ? undefined : snapshots.unfinished
+    if (unfinished === undefined) flushed(number)
+    else void finishSnapshot(unfinished).then(() => flushed(number))
   }
+}
+
+function flushed(number: number): void {
+  Atomics.store(control, WriterWord.flushDone, number)
+  Atomics.notify(control, WriterWord.flushDone)
+}
+
+/** The app's exit waits for a heap snapshot that is nearly written: as long as the counter moves, up to a second. */
+async function finishSnapshot(unfinished: Promise<unknown>): Promise<void> {
+  const moving = setInterval(() => Atomics.add(control, WriterWord.progress, 1), TICK_MS)
+  await unfinished
+  clearInterval(moving)
+  collect('none')
+  storePending()
+}
+
+function createSnapshots(): HeapSnapshots {
+  return new HeapSnapshots({
+    sessionDir: settings.process.sessionDir,
+    instance: settings.process.instance,
+    workerFile: path.join(__dirname, 'heap-snapshot-worker.cjs'),
+    redact: settings.redact,
+    cwd: settings.process.cwd,
+    keepTexts: settings.capture === 'full',
+    prepare: openStore,
+    log: (level, message, attributes) => ownFacts.add('log', { level, message, attributes }),
+  })
 }
 
 function startMetrics(): RuntimeMetrics | undefined {
@@ -323,11 +352,13 @@ type MessagePortLike = Parameters<typeof receiveMessageOnPort>[0]
 const channel = new BroadcastChannel(settings.ringChannel)
 // A message that no `receiveMessageOnPort` takes before the loop comes to it goes here, or is lost.
 channel.onmessage = (event) => onOffer((event as { data: unknown }).data)
-parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark }) => {
+parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark; reason?: string }) => {
   if (message.type === 'flush') flush(message.number ?? 0, message.end)
   else if (message.type === 'cpu-profile') storeProfile(message as CpuProfileMessage)
+  else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
 })
 adopt(settings.memory)
+const snapshots = createSnapshots()
 const metrics = startMetrics()
 const stalls = watchStalls()
 for (const problem of problems) warn(problem)

@@ -63,14 +63,10 @@ describe('the heap snapshot reader', () => {
     br: (bytes) => zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } }),
     zst: (zlib as unknown as { zstdCompressSync?: (bytes: Buffer) => Buffer }).zstdCompressSync,
   }
-  it.each(['gz', 'br', 'zst'])('reads .%s, and says when it is cut short', async (ending) => {
+  it.for(['gz', 'br', 'zst'])('reads .%s, and says when it is cut short', async (ending, { skip }) => {
     const compress = compressions[ending]
     const packed = `${file}.${ending}`
-    if (compress === undefined) {
-      writeFileSync(packed, 'anything')
-      await expect(readClassTable(packed)).rejects.toThrow(/zstd, which Node .* does not read; use Node 22.15/)
-      return
-    }
+    if (compress === undefined) return skip(`Node ${process.versions.node} has no zstd to make one with`)
     writeFileSync(packed, compress(readFileSync(file)))
     expect(await readClassTable(packed)).toEqual(await readClassTable(file))
     truncateSync(packed, Math.floor(statSync(packed).size * 0.6))

@@ -14,6 +14,8 @@ export interface SnapshotVisitor {
   node(row: Float64Array): void
   /** Without it the edges are skipped, which is several times faster. */
   edge?(row: Float64Array): void
+  /** The strings follow; `at` is their offset in the chunk at hand, just behind the opening bracket. */
+  stringsBegin?(at: number): void
   /** The raw text between the quotes (escaped, ASCII, cut at `MAX_STRING_BYTES`) for indexes that `wantsString` asks for. */
   string?(index: number, bytes: Uint8Array): void
   wantsString?(index: number): boolean
@@ -159,21 +161,26 @@ export class SnapshotScanner {
       const mark = bytes.indexOf(name)
       if (mark < 0) continue
       this.#kept = Buffer.alloc(0)
-      enter()
-      return from + mark + name.length - keptBytes
+      const next = from + mark + name.length - keptBytes
+      enter(next)
+      return next
     }
     this.#kept = Buffer.from(bytes.subarray(Math.max(0, bytes.length - 16)))
     return chunk.length
   }
 
-  #parts(): [string, () => void][] {
+  #parts(): [string, (at: number) => void][] {
     const edges = (): void => {
       if (this.#visitor.edge === undefined) this.#phase = 'skipped edges'
       else this.#begin('edges', this.#expected?.edgeFields.length ?? 3)
     }
+    const strings = (at: number): void => {
+      this.#phase = 'strings'
+      this.#visitor.stringsBegin?.(at)
+    }
     return [
       ['"edges":[', edges],
-      ['"strings":[', () => (this.#phase = 'strings')],
+      ['"strings":[', strings],
     ]
   }
 

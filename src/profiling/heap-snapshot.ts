@@ -1,0 +1,169 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { megabytes, type SnapshotExperience, type SnapshotPlan } from './snapshot-plan.ts'
+
+// The writer thread's side of taking heap snapshots of the app's main thread. Each is taken by a thread of its own, which lives as long as
+// that takes: the writer stays free to drain the rings, and the app's event loop is needed for nothing.
+
+/** What the thread that takes a snapshot is given. */
+export interface SnapshotWork {
+  /** Absolute; where the file goes. */
+  folder: string
+  /** File name without an ending. */
+  name: string
+  reason: string
+  redact: string[]
+  cwd: string
+  keepTexts: boolean
+  experience: SnapshotExperience | undefined
+}
+
+/** A snapshot that was taken. */
+export interface TakenSnapshot {
+  taken: true
+  file: string
+  /** Size of the file. */
+  bytes: number
+  objects: number
+  /** How long the app stood still, in ms. */
+  pauseMs: number
+  plan: SnapshotPlan
+}
+
+/** One that was not, and why. */
+export interface RefusedSnapshot {
+  taken: false
+  why: string
+  plan: SnapshotPlan | undefined
+}
+
+export type SnapshotOutcome = TakenSnapshot | RefusedSnapshot
+
+/** What that thread tells. */
+export type SnapshotMessage =
+  | { type: 'plan'; plan: SnapshotPlan }
+  /** The app goes on; the rest of the file is being written. */
+  | { type: 'finishing' }
+  | { type: 'taken'; snapshot: TakenSnapshot }
+  | { type: 'failed'; why: string }
+
+export interface HeapSnapshotOptions {
+  /** Folder of the session. */
+  sessionDir: string
+  instance: string
+  /** Bundle of the thread that takes them. */
+  workerFile: string
+  redact: string[]
+  cwd: string
+  /** Texts of the app are kept (redacted) instead of left out. */
+  keepTexts: boolean
+  /** Makes sure that the session's folder exists. */
+  prepare(): void
+  /** Notes something worth knowing with the session. */
+  log(level: 'info' | 'warn', message: string, attributes: Record<string, unknown>): void
+}
+
+/** Takes heap snapshots of this process, one at a time. */
+export class HeapSnapshots {
+  readonly #options: HeapSnapshotOptions
+  #running: Promise<SnapshotOutcome> | undefined
+  #experience: SnapshotExperience | undefined
+  #worker: Worker | undefined
+  #phase: 'planning' | 'taking' | 'finishing' = 'planning'
+
+  constructor(options: HeapSnapshotOptions) {
+    this.#options = options
+  }
+
+  /**
+   * For the end of the process: gives up a snapshot that has not begun, waits for one whose file is nearly written. One for which the app
+   * is to stand still next is not waited for, since that could not happen meanwhile.
+   */
+  get unfinished(): Promise<unknown> | undefined {
+    if (this.#running === undefined || this.#phase === 'taking') return undefined
+    if (this.#phase === 'planning') this.#worker?.postMessage('stop')
+    return this.#running
+  }
+
+  /**
+   * Takes a heap snapshot of the main thread into `heap/`, unless the memory for it is not there. Never rejects.
+   * @param reason what asked for it, as it is shown beside the snapshot
+   * @param onPlan called before the app stands still, with how long that is expected to take
+   */
+  async take(reason: string, onPlan?: (plan: SnapshotPlan) => void): Promise<SnapshotOutcome> {
+    if (this.#running !== undefined) return { taken: false, why: 'another heap snapshot is being taken', plan: undefined }
+    this.#running = this.#take(reason, onPlan).catch((error: unknown) => ({
+      taken: false,
+      why: error instanceof Error ? error.message : String(error),
+      plan: undefined,
+    }))
+    const outcome = await this.#running
+    this.#running = undefined
+    this.#note(reason, outcome)
+    return outcome
+  }
+
+  async #take(reason: string, onPlan: ((plan: SnapshotPlan) => void) | undefined): Promise<SnapshotOutcome> {
+    const { sessionDir, instance, workerFile, redact, cwd, keepTexts, prepare } = this.#options
+    prepare()
+    const folder = path.join(sessionDir, 'heap')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const work: SnapshotWork = { folder, name: `${instance}-${Date.now()}`, reason, redact, cwd, keepTexts, experience: this.#experience }
+    const worker = new Worker(workerFile, {
+      workerData: work,
+      name: 'perf-agent-heap',
+      env: {},
+      execArgv: [],
+      stdin: false,
+      trackUnmanagedFds: false,
+    })
+    this.#worker = worker
+    this.#phase = 'planning'
+    return await new Promise((resolve) => {
+      let plan: SnapshotPlan | undefined
+      worker.on('message', (message: SnapshotMessage) => {
+        if (message.type === 'plan') {
+          plan = message.plan
+          if (plan.refusal === undefined) this.#phase = 'taking'
+          this.#announce(reason, plan)
+          onPlan?.(plan)
+        } else if (message.type === 'finishing') this.#phase = 'finishing'
+        else if (message.type === 'taken') {
+          this.#learn(message.snapshot)
+          resolve(message.snapshot)
+        } else resolve({ taken: false, why: message.why, plan })
+      })
+      worker.on('error', (error) => resolve({ taken: false, why: error.message, plan }))
+      worker.on('exit', () => resolve({ taken: false, why: 'the thread that took it ended early', plan }))
+    })
+  }
+
+  #learn({ plan, objects, pauseMs }: TakenSnapshot): void {
+    if (objects < 1000) return
+    this.#experience = { bytesPerObject: Math.max(8, plan.heapUsedBytes / objects), pauseUsPerObject: (pauseMs * 1000) / objects }
+  }
+
+  #announce(reason: string, plan: SnapshotPlan): void {
+    if (plan.refusal !== undefined) return
+    const { log } = this.#options
+    log(
+      'info',
+      `heap snapshot (${reason}): the app stands still for up to ${(plan.pauseMs / 1000).toFixed(1)} s; ${megabytes(plan.heapUsedBytes)} of heap`,
+      { ...plan },
+    )
+  }
+
+  #note(reason: string, outcome: SnapshotOutcome): void {
+    const { log } = this.#options
+    if (outcome.taken) {
+      const { bytes, objects, pauseMs, file } = outcome
+      log('info', `heap snapshot (${reason}): taken in ${(pauseMs / 1000).toFixed(1)} s`, {
+        file: path.basename(file),
+        bytes,
+        objects,
+        pauseMs,
+      })
+    } else log('warn', `heap snapshot (${reason}): not taken: ${outcome.why}`, { ...outcome.plan })
+  }
+}
