@@ -1,8 +1,9 @@
 import Module from 'node:module'
 import { pathToFileURL } from 'node:url'
+import vm from 'node:vm'
 import { Hook as RequireHook } from 'require-in-the-middle'
 import type { Engine, RegistryEntry } from '../src/core/engine.ts'
-import { guard } from '../src/core/guard.ts'
+import { guard, noteFault } from '../src/core/guard.ts'
 import { esmHooks } from './node-versions.ts'
 import { packageVersion } from './package-version.ts'
 
@@ -16,8 +17,8 @@ export interface HookOptions {
   ownRequire: NodeJS.Require
   /** This file's bundle, from which `import-in-the-middle` is resolved. */
   bootFile: string
-  /** Told when the app first loads one of Node's own modules that are watched. */
-  onBuiltin(name: string): void
+  /** Says a line on stderr, once in the life of the process. */
+  say(text: string): void
 }
 
 /** Installs both hooks. */
@@ -28,14 +29,19 @@ export function installModuleHooks(options: HookOptions): void {
   )
   const packages = [...new Set(names)]
   guard('require-hook', () => hookRequire(options, packages, [...new Set(builtins)]))
-  guard('import-hook', () => hookImport(options, packages, [...new Set(builtins)]))
+  try {
+    hookImport(options, packages, [...new Set(builtins)])
+  } catch (error) {
+    noteFault('import-hook', error)
+    options.say(`ES modules cannot be hooked: ${error instanceof Error ? error.message : String(error)}. The app is not affected.`)
+  }
 }
 
-function hookRequire({ engine, onBuiltin }: HookOptions, packages: string[], builtins: string[]): void {
+function hookRequire({ engine }: HookOptions, packages: string[], builtins: string[]): void {
+  const original: unknown = Module.prototype.require
   new RequireHook([...packages, ...builtins], { internals: true }, (exports, name, baseDir) => {
     guard('require-hook', () => {
       if (baseDir === undefined) {
-        onBuiltin(name)
         engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
         // `https` is built on classes of `http`, which Node loads without a `require` that could be seen.
         if (name === 'https' && builtins.includes('http')) Module.prototype.require.call(module, 'http')
@@ -46,6 +52,30 @@ function hookRequire({ engine, onBuiltin }: HookOptions, packages: string[], bui
     })
     return exports
   })
+  passOthers(original, builtins)
+}
+
+/** Node's own modules that are not watched go straight to Node. */
+function passOthers(original: unknown, watched: string[]): void {
+  const hooked: unknown = Module.prototype.require
+  const passed = new Set(Module.builtinModules.filter((name) => !watched.includes(name)).flatMap((name) => [name, `node:${name}`]))
+  const front = {
+    require(this: { filename?: unknown }, ...args: unknown[]): unknown {
+      const id = args[0] as string
+      const next = (passed.has(id) ? original : hooked) as (id: string) => unknown
+      return id === 'punycode' || id === 'node:punycode' ? callFrom(this.filename, next, this, args) : Reflect.apply(next, this, args)
+    },
+  }
+  Module.prototype.require = front.require as unknown as NodeJS.Require
+}
+
+/**
+ * Calls `fn` from a frame of the file that asks. Node 22 and later warn of `punycode` only when it is asked for outside node_modules, and
+ * look ten frames back for that; without the agent the asking file is the tenth.
+ */
+function callFrom(filename: unknown, fn: unknown, self: unknown, args: unknown[]): unknown {
+  const options = typeof filename === 'string' ? { filename } : {}
+  return vm.compileFunction('return apply(fn, self, args)', ['apply', 'fn', 'self', 'args'], options)(Reflect.apply, fn, self, args)
 }
 
 function hookImport(options: HookOptions, packages: string[], builtins: string[]): void {
@@ -72,16 +102,20 @@ function watchBuiltins(builtins: string[]): void {
   const pending = new Set(builtins)
   const registerHooks = (Module as unknown as { registerHooks(hooks: object): void }).registerHooks
   registerHooks({
-    resolve(specifier: string, context: unknown, next: (specifier: string, context: unknown) => unknown): unknown {
+    resolve(specifier: string, context: unknown, next: (specifier: string, context: unknown) => Resolved): Resolved {
       if (pending.size > 0) {
         const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier
         // The hooked `require`: it hands the module to the engine before the import sees it.
         if (pending.delete(name)) guard('import-hook', () => Module.prototype.require.call(module, name) as unknown)
       }
-      return next(specifier, context)
+      const resolved = next(specifier, context)
+      // import-in-the-middle 3.6.0 takes a builtin without a parent (`node -e`) for an entry file without extension: `commonjs`.
+      return resolved.url.startsWith('node:') && resolved.format === 'commonjs' ? { ...resolved, format: 'builtin' } : resolved
     },
   })
 }
+
+type Resolved = { url: string; format?: string | null }
 
 function seen(engine: Engine, exports: unknown, name: string, baseDir: string | undefined, format: 'cjs' | 'esm'): void {
   if (baseDir === undefined) return

@@ -1,27 +1,34 @@
-import Module from 'node:module'
+import diagnosticsChannel from 'node:diagnostics_channel'
 import path from 'node:path'
+import { currentSpan } from '../src/core/context.ts'
 import { guard } from '../src/core/guard.ts'
+import { traceparentOf } from '../src/core/recorder.ts'
+import type { RemoteContext } from '../src/core/recorder.ts'
+import { parseTraceparent } from '../src/semantics/propagation.ts'
+import { HANDOFF_VARIABLE } from './handoff-variable.ts'
 
-// How a child process that loads the agent itself (fork, cluster: Node hands `--import` on) learns the session of its parent:
-// one variable in the child's environment, removed again before the child's app runs. The app's own `process.env` is not touched.
-
-const VARIABLE = 'PERF_AGENT_HANDOFF'
+// How a child process that loads the agent itself (fork and cluster: Node hands `--import` on; all with NODE_OPTIONS) learns the session,
+// the process and the span it was started in: one variable in the child's environment, removed again before the child's app runs.
+// The app's own `process.env`, the options it gives and the prototypes it sees are not touched.
 
 export interface Handoff {
+  /** Absolute folder of the session. */
   session: string
+  /** The process instance that started this one. */
   instance: string
+  /** The span that was current when it did. */
+  origin: RemoteContext | undefined
 }
 
-/** What the parent handed on; the variable is gone afterwards. */
-export function takeHandoff(): Handoff | undefined {
-  const text = process.env[VARIABLE]
+/** Reads what the parent handed on; undefined when it is nothing of ours. */
+export function takeHandoff(text: string | undefined): Handoff | undefined {
   if (text === undefined) return undefined
-  delete process.env[VARIABLE]
   return guard('handoff', () => {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return undefined
-    const { session, instance } = value as Partial<Handoff>
-    return typeof session === 'string' && typeof instance === 'string' ? { session, instance } : undefined
+    const { session, instance, traceparent } = value as Record<string, unknown>
+    if (typeof session !== 'string' || typeof instance !== 'string') return undefined
+    return { session, instance, origin: parseTraceparent(traceparent) }
   })
 }
 
@@ -29,46 +36,34 @@ interface SpawnOptions {
   args?: string[]
   envPairs?: string[]
 }
+type Child = { spawn?(options: SpawnOptions): unknown }
 
-/** Adds the handoff to children that will load the agent. `child_process` is only touched when the app loads it. */
+/** Adds the handoff to every child process that will load the agent from `agentFolder`. */
 export function installHandoff(own: { sessionDir: string; instance: string }, bootFile: string): void {
-  const value = `${VARIABLE}=${JSON.stringify({ session: own.sessionDir, instance: own.instance } satisfies Handoff)}`
   const agentFolder = path.dirname(bootFile)
-  const load = Module.prototype.require
-  let done = false
-  const patch = (): void => {
-    if (done) return
-    done = true
+  // Published by the constructor, before `spawn`, for spawn, fork, exec and cluster alike; an own `spawn` of this one object, for one call.
+  diagnosticsChannel.subscribe('child_process', (message) => {
     guard('handoff', () => {
-      const { ChildProcess } = Reflect.apply(load, module, ['node:child_process']) as {
-        ChildProcess: { prototype: { spawn(options: SpawnOptions): unknown } }
-      }
-      const { spawn } = ChildProcess.prototype
-      ChildProcess.prototype.spawn = function (this: unknown, options: SpawnOptions): unknown {
+      const { process: child } = message as { process: Child }
+      const { spawn } = child
+      if (typeof spawn !== 'function') return
+      const once = function (this: Child, ...args: [SpawnOptions]): unknown {
+        delete this.spawn
         guard('handoff', () => {
-          if (Array.isArray(options?.envPairs) && loadsAgent(options, agentFolder)) options.envPairs.push(value)
+          const [options] = args
+          if (Array.isArray(options?.envPairs) && loadsAgent(options, agentFolder)) options.envPairs.push(describe(own))
         })
-        return Reflect.apply(spawn, this, [options])
+        return Reflect.apply(spawn, this, args)
       }
+      Object.defineProperty(child, 'spawn', { value: once, writable: true, enumerable: false, configurable: true })
     })
-  }
-  onChildProcessLoad(patch)
+  })
 }
 
-/** `ChildProcess.prototype.spawn` is one method for spawn, fork, exec and cluster; patching it costs a load of `child_process`. */
-function onChildProcessLoad(patch: () => void): void {
-  if (process.moduleLoadList?.includes('NativeModule child_process')) {
-    patch()
-    return
-  }
-  watchers.push(patch)
-}
-
-const watchers: (() => void)[] = []
-
-/** Called by the module hooks when the app loads `child_process` or `cluster`. */
-export function childProcessLoaded(): void {
-  for (const watcher of watchers.splice(0)) watcher()
+function describe(own: { sessionDir: string; instance: string }): string {
+  const span = currentSpan()
+  const traceparent = span === undefined || span.ended ? undefined : traceparentOf(span)
+  return `${HANDOFF_VARIABLE}=${JSON.stringify({ session: own.sessionDir, instance: own.instance, traceparent })}`
 }
 
 function loadsAgent(options: SpawnOptions, agentFolder: string): boolean {

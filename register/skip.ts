@@ -37,7 +37,7 @@ export function isNotAnApp(entry: string | undefined): boolean {
   if (NOT_APPS.has(name)) return true
   const normal = entry.replaceAll('\\', '/')
   return (
-    /\/node_modules\/(?:npm|yarn|pnpm|corepack|typescript|eslint|prettier|@perf\/agent)\//.test(normal) ||
+    /\/node_modules\/(?:npm|yarn|pnpm|corepack|typescript|eslint|prettier|husky|lint-staged|node-gyp|@perf\/agent)\//.test(normal) ||
     /\/(?:yarn|pnpm)-?[\d.]*\.c?js$/.test(normal)
   )
 }

@@ -30,8 +30,11 @@ import type { ProbeQuestion } from '../src/profiling/app-probe.ts'
 import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
 
 import type { SpillEnd } from '../src/writer/spill.ts'
-import { childProcessLoaded, installHandoff, takeHandoff } from './handoff.ts'
+import { installHandoff } from './handoff.ts'
+import type { Handoff } from './handoff.ts'
 import { createProfiling } from './profiling.ts'
+import { sayOnce } from './say.ts'
+import { newOriginTable, noteThreadOrigins, threadOrigin } from './thread-origin.ts'
 import { isMainThread, threadId } from './threads.ts'
 
 declare const __AGENT_VERSION__: string
@@ -39,6 +42,8 @@ declare const __AGENT_VERSION__: string
 /** What all threads of a process share. */
 interface Shared {
   control: SharedArrayBuffer
+  /** In which span each worker thread was started. */
+  origins: SharedArrayBuffer
   process: ProcessInfo
 }
 
@@ -64,14 +69,20 @@ export interface ProcessInfo {
   startNs: number
 }
 
+/** What a worker thread gets from the thread that started it. */
+interface Inherited extends Shared {
+  /** Ring of that thread. */
+  parentMemory: SharedArrayBuffer
+}
+
 const SHARED_KEY = 'perf.agent'
 const RING_CHANNEL = 'perf.agent.rings'
 
-/** Starts recording in this thread. May throw; the caller lets the app run without it. */
-export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: string): void {
+/** Starts recording in this thread. May throw, before anything of the app is touched; the caller lets the app run without it. */
+export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: string, handoff: Handoff | undefined): void {
   const cwd = process.cwd()
   const config = readConfig(process.env, cwd)
-  const inherited = isMainThread ? undefined : (getEnvironmentData(SHARED_KEY) as Shared | undefined)
+  const inherited = isMainThread ? undefined : (getEnvironmentData(SHARED_KEY) as Inherited | undefined)
   if (!config.enabled) {
     install(key, { version: __AGENT_VERSION__ })
     return
@@ -82,8 +93,13 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     payloadChars: config.capture === 'full' ? 1 << 20 : 1 << 16,
     captureFlag: config.capture === 'off' ? 0 : config.capture === 'full' ? SpanFlag.captureFull : SpanFlag.capturePreview,
     sampleRate: config.sample,
+    origin: inherited === undefined ? handoff?.origin && (() => handoff.origin) : threadOrigin(inherited.origins, inherited.parentMemory),
   })
-  const shared = inherited ?? { control: new SharedArrayBuffer(64), process: describeProcess(config, cwd) }
+  const shared: Shared = inherited ?? {
+    control: new SharedArrayBuffer(64),
+    origins: newOriginTable(),
+    process: describeProcess(config, cwd, handoff),
+  }
   const spill = lazySpill(config, ring, shared, ownRequire)
   const writer = isMainThread
     ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), ownRequire)
@@ -99,8 +115,11 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
       else postToWriter(message)
     },
   })
+  guard('handoff', () => {
+    setEnvironmentData(SHARED_KEY, { ...shared, parentMemory: ring.memory } satisfies Inherited as unknown as string)
+    noteThreadOrigins(shared.origins)
+  })
   if (isMainThread) {
-    guard('handoff', () => setEnvironmentData(SHARED_KEY, shared as unknown as string))
     installExit({ ring, writer, beforeFlush: profiling.finish, spill })
     writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
@@ -119,7 +138,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   const engine = new Engine({
     registry,
     runtime,
-    loadIntegration: (name) => (ownRequire(`./integrations/${name}.cjs`) as { default: Integration }).default,
+    loadIntegration: (name) => loadIntegration(name, ownRequire, config, shared),
     satisfies: (version, range) => satisfies(version, range, { includePrerelease: true }),
     isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
   })
@@ -128,10 +147,10 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
   installHandoff(shared.process, bootFile)
-  installModuleHooks({ engine, registry, ownRequire, bootFile, onBuiltin: (name) => name === 'child_process' && childProcessLoaded() })
+  installModuleHooks({ engine, registry, ownRequire, bootFile, say: (text) => sayOnce(shared.control, config.log, text) })
 }
 
-function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient | undefined {
+function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient {
   const probe = createProbeMemory()
   const settings = {
     memory: ring.memory,
@@ -148,14 +167,30 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     metrics: config.metrics,
     stallMs: isDebugged() ? 0 : config.stalls,
   }
-  const writer = guard('writer', () => startWriter(file, shared.control, settings))
-  if (writer === undefined) Atomics.store(new Int32Array(shared.control), WriterWord.state, WriterState.dead)
-  else {
-    const answering = new AppProbe(probe, load)
-    for (const type of ['ping', 'sample'] as const)
-      writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
-  }
+  const writer = startWriter(file, shared.control, settings, (error) =>
+    sayOnce(
+      shared.control,
+      config.log,
+      `the writer thread ended: ${messageOf(error)}. What fits into memory is written when the app ends; the app is not affected.`,
+    ),
+  )
+  const answering = new AppProbe(probe, load)
+  for (const type of ['ping', 'sample'] as const)
+    writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
   return writer
+}
+
+function loadIntegration(name: string, ownRequire: NodeJS.Require, config: Config, shared: Shared): Integration {
+  try {
+    return (ownRequire(`./integrations/${name}.cjs`) as { default: Integration }).default
+  } catch (error) {
+    sayOnce(shared.control, config.log, `the integration ${name} cannot be loaded: ${messageOf(error)}. The app is not affected.`)
+    throw error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]?.replace(/\.$/, '') ?? ''
 }
 
 /** Writes this thread's ring to its spill file; loads what that takes only then. Says once per process when the disk refuses. */
@@ -173,8 +208,7 @@ function lazySpill(config: Config, ring: Ring, shared: Shared, ownRequire: NodeJ
       })
       spill(end)
     } catch (error) {
-      const isFirst = Atomics.exchange(new Int32Array(shared.control), WriterWord.warned, 1) === 0
-      if (isFirst && config.log !== 'silent') process._rawDebug(`[perf-agent] ${cannotStore(shared.process.sessionDir, error)}`)
+      sayOnce(shared.control, config.log, cannotStore(shared.process.sessionDir, error))
       throw error
     }
   }
@@ -204,8 +238,7 @@ function postToWriter(message: object): void {
   channel.close()
 }
 
-function describeProcess(config: Config, cwd: string): ProcessInfo {
-  const handoff = takeHandoff()
+function describeProcess(config: Config, cwd: string, handoff: Handoff | undefined): ProcessInfo {
   const service = serviceName(config.service, process.argv[1], cwd)
   const given = config.session || handoff?.session || ''
   const session = given === '' ? newSessionName(service, wallMs()) : path.basename(given)

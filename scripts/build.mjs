@@ -40,6 +40,8 @@ try {
       entryPoints: existing(['register/boot.ts']),
       outdir: dist,
     }),
+    // What a preload names: the guards, in syntax that an old Node can read, so that it says why nothing is recorded.
+    build({ ...cjs, target: 'node14', packages: undefined, entryPoints: existing(['register/register.ts']), outdir: dist }),
     build({
       ...cjs,
       entryPoints: existing([
@@ -74,8 +76,7 @@ try {
   rmSync(dist, { recursive: true, force: true })
   process.exit(1)
 }
-writeFileSync(path.join(dist, 'register.js'), "import './boot.cjs'\n")
-writeFileSync(path.join(dist, 'register.cjs'), "require('./boot.cjs')\n")
+writeFileSync(path.join(dist, 'register.js'), "import './register.cjs'\n")
 if (existsSync(path.join(dist, 'cli.js'))) chmodSync(path.join(dist, 'cli.js'), 0o755)
 
 if (process.argv.includes('--types') && !emitTypes(dist)) process.exitCode = 1

@@ -54,9 +54,11 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
     // Node 20 says 0 here when the main module awaits what never comes, and 13 there.
     flush(mark(exitCode() ?? code))
     afterEveryRecord(ring, () => last !== undefined && flush(last))
+    guard('exit', () => writer?.stopLoading())
   })
   onReallyExit((code) => {
     if (last?.code !== code || ring.hasUnread()) flush(mark(code))
+    writer?.stopLoading()
   })
   // process.execve (Node 22+) replaces the process without an exit event.
   guard('exit', () => {

@@ -15,6 +15,8 @@ export interface RecorderSettings {
   captureFlag: number
   /** Probability that a new trace is recorded, 0 … 1. */
   sampleRate: number
+  /** The span, of another thread or process, in which this thread or process was started: the parent of its roots. */
+  origin?: (() => RemoteContext | undefined) | undefined
 }
 
 /** Where a span belongs when its parent is in another process. */
@@ -60,9 +62,16 @@ export class Recorder {
       parentHigh = parent.idHigh
       parentLow = parent.idLow
     } else {
-      trace = { a: random32(), b: random32(), c: random32(), d: random32() | 1 }
-      weight = this.rootWeight()
-      flags |= SpanFlag.root
+      const origin = this.settings.origin === undefined || isOwnTrace(kind) ? undefined : this.settings.origin()
+      if (origin === undefined) {
+        trace = { a: random32(), b: random32(), c: random32(), d: random32() | 1 }
+        weight = this.rootWeight()
+        flags |= SpanFlag.root
+      } else {
+        ;({ trace, parentHigh, parentLow } = origin)
+        weight = origin.sampled ? this.sampledWeight() : 0
+        flags |= SpanFlag.remoteParent
+      }
     }
     const kindCode = kind === undefined ? 0 : SpanKindCode[kind]
     const span = new Span(
@@ -246,11 +255,21 @@ export class Recorder {
     ring.commit(at, at + 16 + bytes)
   }
 
+  private sampledWeight(): number {
+    const { sampleRate } = this.settings
+    return sampleRate > 0 && sampleRate < 1 ? 1 / sampleRate : 1
+  }
+
   private rootWeight(): number {
     const { sampleRate } = this.settings
     if (sampleRate >= 1) return 1
     return (random32() >>> 0) / 4_294_967_296 < sampleRate ? 1 / sampleRate : 0
   }
+}
+
+/** What comes in from outside begins a trace of its own, wherever its server was started. */
+function isOwnTrace(kind: SpanKind | undefined): boolean {
+  return kind === 'server' || kind === 'consumer'
 }
 
 /** W3C `traceparent` of a span. */

@@ -7,6 +7,8 @@ import { WriterState, WriterWord } from './layout.ts'
 /** Longest the exit of the app waits for a living writer whose counter moves, in ms. */
 const MAX_EXIT_WAIT_MS = 1000
 const STEP_MS = 20
+/** Longest an exit waits for an addon that is being loaded (a few ms as a rule), in ms. */
+const MAX_LOAD_WAIT_MS = 5000
 /** A writer whose counter stands still this long is not waited for. */
 const MAX_STILL_MS = 300
 
@@ -18,10 +20,15 @@ export interface WriterClient {
   onMessage(type: string, handler: (message: Record<string, unknown>) => void): void
   /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
   flush(end?: { code: number; reason: string }): boolean
+  /** From now on the writer loads no addon; blocks while it is loading one, since stopping it there aborts the process. */
+  stopLoading(): void
 }
 
-/** Starts the writer thread of this process. It keeps no event loop alive and inherits no preload. */
-export function startWriter(file: string, control: SharedArrayBuffer, workerData: object): WriterClient {
+/**
+ * Starts the writer thread of this process. It keeps no event loop alive and inherits no preload. Throws where Node allows no
+ * threads (the permission model); `failed` is told when the thread dies of an error.
+ */
+export function startWriter(file: string, control: SharedArrayBuffer, workerData: object, failed: (error: unknown) => void): WriterClient {
   const words = new Int32Array(control)
   const worker = new Worker(file, {
     workerData: { ...workerData, control },
@@ -33,7 +40,10 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
   worker.unref()
-  worker.on('error', () => Atomics.store(words, WriterWord.state, WriterState.dead))
+  worker.on('error', (error) => {
+    Atomics.store(words, WriterWord.state, WriterState.dead)
+    failed(error)
+  })
   worker.on('exit', () => Atomics.store(words, WriterWord.state, WriterState.dead))
   const handlers = new Map<string, (message: Record<string, unknown>) => void>()
   const onMessage = (message: Record<string, unknown>): void => {
@@ -54,6 +64,11 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
       const wanted = Atomics.add(words, WriterWord.flushRequested, 1) + 1
       worker.postMessage({ type: 'flush', number: wanted, end })
       return waitForFlush(words, wanted)
+    },
+    stopLoading() {
+      Atomics.store(words, WriterWord.exiting, 1)
+      for (let waitedMs = 0; Atomics.load(words, WriterWord.loading) === 1 && waitedMs < MAX_LOAD_WAIT_MS; waitedMs += STEP_MS)
+        Atomics.wait(words, WriterWord.loading, 1, STEP_MS)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { endNativeLoad } from './native-load.ts'
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -60,6 +61,7 @@ const MAX_PENDING_BYTES = 32 << 20
 /** How long the ring of an ended thread is still looked at: its exit listeners may make spans. */
 const ENDED_GRACE_MS = 1000
 
+endNativeLoad()
 const settings = workerData as Settings
 const control = new Int32Array(settings.control)
 const { redactor, problems } = loadRedactor(settings.redact, settings.process.cwd)

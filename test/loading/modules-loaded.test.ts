@@ -15,7 +15,7 @@ const loaded = () => console.log('LOADED ' + JSON.stringify(Object.keys(createRe
  * built-in fetch, which no module load announces.
  */
 const ALWAYS = [
-  'dist/boot.cjs',
+  'dist/register.cjs',
   'dist/integrations/undici.cjs',
   'node_modules/import-in-the-middle/index.js',
   'node_modules/import-in-the-middle/lib/register.js',
