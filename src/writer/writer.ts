@@ -120,7 +120,12 @@ function hasStarted(): boolean {
   )
 }
 
+// The app has said that it ends. From then on nothing is stored but what it waits for: it may terminate this thread at any moment, and a
+// transaction that is cut off there holds LMDB's lock, for which the end of this thread would then wait for ever (seen on Node 22).
+let isEnding = false
+
 function tick(): void {
+  if (isEnding) return
   adoptOffered()
   if (!hasStarted()) return
   collect('aged')
@@ -263,6 +268,7 @@ function deleteRead(): void {
 }
 
 function flush(number: number, end: EndMark | undefined): void {
+  isEnding ||= end !== undefined
   try {
     adoptOffered()
     if (hasStarted() || (end !== undefined && settings.joined)) {
