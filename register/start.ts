@@ -20,6 +20,7 @@ import { createProbeMemory } from '../src/core/probe-memory.ts'
 import { Recorder } from '../src/core/recorder.ts'
 import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
 import { newSessionName, serviceName } from '../src/core/session-name.ts'
+import { StateSnapshots } from '../src/core/state-snapshots.ts'
 import { createTools } from '../src/core/tool-wrap.ts'
 import type { Runtime } from '../src/core/wrap.ts'
 import { startWriter } from '../src/core/writer-client.ts'
@@ -135,6 +136,8 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     parseTraceparent: (header) => parseTraceparent(header),
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
+  const states = new StateSnapshots(recorder)
+  writer?.onMessage('state-snapshot', ({ reason }) => states.takeAll(String(reason)))
   const engine = new Engine({
     registry,
     runtime,
@@ -143,7 +146,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
   })
   for (const entry of registry) if (entry.always === true) engine.subscribeAlways(entry.name)
-  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime), tools: createTools(runtime), running: runningSpan })
+  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime, states), tools: createTools(runtime), running: runningSpan })
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
   installHandoff(shared.process, bootFile)

@@ -1,7 +1,7 @@
-import type { HandApi, SpanHandle } from './core/hand-api.ts'
+import type { HandApi, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 import type { Attributes, Layer } from './core/integration.ts'
 
-export type { SpanHandle } from './core/hand-api.ts'
+export type { SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 export type { Attributes, AttributeValue, Layer } from './core/integration.ts'
 
 // The agent is loaded before the app or not at all, so it is looked up once. Without it every function here is a no-op
@@ -74,7 +74,16 @@ export function currentSpan(): SpanHandle | undefined {
   return agent?.current()
 }
 
+/**
+ * Keeps a snapshot of your own state, what `fn` returns (or resolves to), with the session: now, on demand (`perf-agent snapshot`), and as
+ * `options` say. Redacted and limited to 256 KB; getters and proxies are not run. `perf-agent snapshot diff` compares two.
+ */
+export function snapshot(name: string, fn: () => unknown, options: StateOptions = {}): StateHandle {
+  return agent === undefined ? absentState : agent.snapshot(name, fn, options)
+}
+
 const nothing = (): void => {}
+const absentState: StateHandle = { take: nothing, stop: nothing }
 const absent: SpanHandle & Disposable = {
   traceId: '',
   spanId: '',

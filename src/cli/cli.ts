@@ -109,6 +109,12 @@ action(
   async () => (await import('./commands/heap.ts')).heap,
 )
 action(
+  command('snapshot', "snapshots of the app's own state: `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`")
+    .argument('[words...]', '`list`, `show <n>`, or `diff` and two numbers (or one name: its first and its last)')
+    .option('--limit <n>', 'rows at most', '40'),
+  async () => (await import('./commands/snapshot.ts')).snapshot,
+)
+action(
   command('doctor', 'what was and was not instrumented, and whether the machine is fit'),
   async () => (await import('./commands/doctor.ts')).doctor,
 )

@@ -11,6 +11,23 @@ export interface HandApi {
   start(name: string, layer: Layer, attributes?: Attributes): SpanHandle & Disposable
   current(): SpanHandle | undefined
   event(name: string, attributes: Attributes): void
+  snapshot(name: string, read: () => unknown, options: StateOptions): StateHandle
+}
+
+/** When snapshots of a state are taken, besides at once and on demand. */
+export interface StateOptions {
+  /** After every so many operations: spans named in `after`, else spans without a parent. */
+  every?: number
+  /** After each span of this name, or these names. */
+  after?: string | readonly string[]
+}
+
+/** A state that the agent may take snapshots of. */
+export interface StateHandle {
+  /** Takes one now. */
+  take(): void
+  /** Takes no more, also not on demand. */
+  stop(): void
 }
 
 /** What the app may do with a span. */

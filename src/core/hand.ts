@@ -1,11 +1,12 @@
 import { currentSpan, enterScope, runWith } from './context.ts'
 import { guard, noteFault } from './guard.ts'
-import type { HandApi, SpanHandle } from './hand-api.ts'
+import type { HandApi, SpanHandle, StateHandle } from './hand-api.ts'
 import { hex32 } from './ids.ts'
 import type { Attributes, Layer, SpanStart, Target } from './integration.ts'
 import { settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
+import type { StateSnapshots } from './state-snapshots.ts'
 import { ActiveCall, disguise, endSpan, startSpan } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
@@ -14,7 +15,7 @@ type Callable = (...args: unknown[]) => unknown
 const INTEGRATION = 'api'
 
 /** The API of a running agent. */
-export function createHandApi(runtime: Runtime): HandApi {
+export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi {
   const begin: Begin = (started, layer, target) =>
     runtime.recording
       ? guard(
@@ -50,6 +51,9 @@ export function createHandApi(runtime: Runtime): HandApi {
     event(name, attributes) {
       const span = currentSpan()
       if (span !== undefined) guard(INTEGRATION, () => runtime.recorder.event(span, name, attributes))
+    },
+    snapshot(name, read, options) {
+      return guard('snapshot', () => states.add(name, read, options)) ?? absentState
     },
   }
 }
@@ -161,6 +165,7 @@ function scopeOf(span: Span, runtime: Runtime): SpanHandle & Disposable {
 }
 
 const nothing = (): void => {}
+const absentState: StateHandle = { take: nothing, stop: nothing }
 const absentHandle: SpanHandle & Disposable = {
   traceId: '',
   spanId: '',

@@ -53,7 +53,19 @@ export const RecordType = {
   payloadReference: 8,
 } as const
 
-export const FactKind = { variant: 1, package: 2, fault: 3, process: 4, log: 5, metrics: 6, gc: 7, stall: 8, task: 9, action: 10 } as const
+export const FactKind = {
+  variant: 1,
+  package: 2,
+  fault: 3,
+  process: 4,
+  log: 5,
+  metrics: 6,
+  gc: 7,
+  stall: 8,
+  task: 9,
+  action: 10,
+  state: 11,
+} as const
 
 export const SpanFlag = { remoteParent: 1, root: 2, crashed: 4, abandoned: 8, capturePreview: 16, captureFull: 32 } as const
 

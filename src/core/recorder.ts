@@ -30,6 +30,8 @@ export interface RemoteContext {
 /** Writes spans and what belongs to them into the ring of this thread. Nothing here throws for want of room: it counts. */
 export class Recorder {
   readonly ring: Ring
+  /** Is told of every span that ends; set only while somebody wants to know. */
+  onEnd: ((span: Span) => void) | undefined
   private readonly settings: RecorderSettings
 
   constructor(ring: Ring, settings: RecorderSettings) {
@@ -138,6 +140,7 @@ export class Recorder {
     // Counted first: at exit, every commit is stored at once, with the counters of that moment.
     ring.count('spans_written')
     ring.commit(at, offset)
+    if (this.onEnd !== undefined) this.onEnd(span)
   }
 
   /** Gives an open span another name (a route that is known only at the end). */
@@ -238,8 +241,12 @@ export class Recorder {
 
   /** Records a fact about the process: a variant, a package, a fault. Facts may use the ring's reserve. */
   fact(kind: keyof typeof FactKind, fact: object): void {
+    this.factText(kind, JSON.stringify(fact))
+  }
+
+  /** As `fact`, for one that is JSON already. */
+  factText(kind: keyof typeof FactKind, text: string): void {
     const { ring } = this
-    const text = JSON.stringify(fact)
     const most = (16 + text.length * 3 + 7) & ~7
     const at = most > ring.capacity / 4 ? -1 : ring.reserve(most, true)
     if (at < 0) {

@@ -53,7 +53,11 @@ const STALLS = [
     FROM stage_stalls GROUP BY process, thread, start_ns`,
 ]
 
+const STATES = `INSERT INTO store.states SELECT process, thread, coalesce((TRY_CAST(data->>'at' AS DOUBLE) * 1e6)::BIGINT, time_ns), data->>'name', data->>'reason',
+    TRY_CAST('0x' || (data->>'spanId') AS UBIGINT), coalesce((data->>'cut') = 'true', false), data->>'error', data->'value' FROM stage_facts WHERE kind = ${FactKind.state}`
+
 const FACTS = [
+  STATES,
   `INSERT OR IGNORE INTO store.variants SELECT DISTINCT ON (data->>'hash') data->>'hash', data->>'name', data->>'file', TRY_CAST(data->>'line' AS INTEGER),
     data->>'gitCommit', data->>'source', data FROM stage_facts WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
   `INSERT INTO store.packages SELECT process, thread, data->>'name', data->>'version', data->>'integration', data->>'status', data->>'reason', data->>'format',

@@ -35,6 +35,8 @@ CREATE TABLE store.stacks (stack UINTEGER, frame UINTEGER, frames UINTEGER[], te
 CREATE TABLE store.samples (span_id UBIGINT, process UINTEGER, thread UINTEGER, time_ns BIGINT, self_us BIGINT, stack UINTEGER);
 CREATE TABLE store.cpu_lines (process UINTEGER, thread UINTEGER, frame UINTEGER, line INTEGER, samples BIGINT, self_us BIGINT);
 CREATE TABLE store.heap (snapshot VARCHAR, process UINTEGER, time_ns BIGINT, class VARCHAR, count BIGINT, self_bytes BIGINT, retained_bytes BIGINT);
+CREATE TABLE store.states (process UINTEGER, thread UINTEGER, time_ns BIGINT, name VARCHAR, reason VARCHAR, span_id UBIGINT, truncated BOOLEAN, error VARCHAR,
+  value JSON USING COMPRESSION zstd);
 CREATE TABLE store.metrics (process UINTEGER, time_ns BIGINT, name VARCHAR, value DOUBLE, unit VARCHAR, attributes JSON);
 CREATE TABLE store.logs (process UINTEGER, thread UINTEGER, time_ns BIGINT, level VARCHAR, message VARCHAR, span_id UBIGINT, trace_id UHUGEINT, attributes JSON);
 CREATE TABLE store.stalls (process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, span_id UBIGINT, call VARCHAR, function VARCHAR, file VARCHAR, line INTEGER, stack VARCHAR);

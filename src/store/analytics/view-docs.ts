@@ -244,6 +244,22 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...PROCESS,
     },
   },
+  state_snapshots: {
+    doc: "Snapshots of the app's own state: `snapshot(name, fn)` of `@perf/agent/api`.",
+    columns: {
+      snapshot: 'number in the order of time, from 1: for `perf-agent snapshot diff`',
+      name: 'name of the state',
+      time: 'when (UTC)',
+      reason: '`call`, `every <n>`, the name of the span it was taken after, or what asked for it',
+      span_id: 'the span that ran',
+      bytes: 'size of `value` as JSON',
+      truncated: 'whether something was left out because it was too large',
+      error: 'what the function threw instead',
+      value: 'the state, redacted',
+      ...PROCESS,
+      ...THREAD,
+    },
+  },
   stalls: {
     doc: 'Times the event loop of the main thread was blocked, with what blocked it.',
     columns: {
