@@ -63,6 +63,17 @@ try {
       entryPoints: integrations.map((file) => `src/integrations/${file}`),
       outdir: `${dist}/integrations`,
     }),
+    // The script of the flame graph page: inlined into the HTML, so everything is in it.
+    build({
+      ...common,
+      platform: 'browser',
+      target: 'es2022',
+      format: 'iife',
+      minify: true,
+      keepNames: true,
+      entryPoints: existing(['src/web/flame/page.ts']),
+      outfile: `${dist}/flame-page.js`,
+    }),
     build({
       ...esm,
       splitting: true,

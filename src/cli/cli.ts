@@ -108,6 +108,31 @@ action(
     .option('--limit <n>', 'rows per table', '20'),
   async () => (await import('./commands/heap.ts')).heap,
 )
+/** Which samples of the CPU profile to look at. */
+const withCpuFilters = (target: Command): Command =>
+  target
+    .option('--span <name>', 'only spans of this name (or id), with what they called')
+    .option('--tool <name>', 'only this tool, with what it called')
+    .option('--route <route>', 'only requests of this route, with what they called')
+    .option('--layer <layer>', 'only code of spans of this layer')
+action(
+  withCpuFilters(command('flame', 'which functions, spans and routes used the CPU (recorded with PERF_CPU=on)'))
+    .option('--html [file]', 'write a flame graph as one HTML file')
+    .option('--diff <session>', 'compare with an earlier session')
+    .option('--limit <n>', 'rows per table', '15'),
+  async () => (await import('./commands/flame.ts')).flame,
+)
+action(
+  withCpuFilters(command('export', 'write the CPU profile, or the trace, for another tool'))
+    .option('--cpuprofile', 'of one thread, for DevTools and editors')
+    .option('--pprof', 'for pprof and its kin, gzipped')
+    .option('--collapsed', 'for flamegraph.pl; microseconds')
+    .option('--speedscope', 'for speedscope.app, every thread')
+    .option('--chrome-trace', 'spans and functions over time, for chrome://tracing, DevTools and Perfetto')
+    .option('--thread <pid:thread>', 'with --cpuprofile: which thread (default: the busiest)')
+    .option('--output <file>', 'where to (default: in this folder); - for standard output'),
+  async () => (await import('./commands/export.ts')).exportSession,
+)
 action(
   command('snapshot', "snapshots of the app's own state: `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`")
     .argument('[words...]', '`list`, `show <n>`, or `diff` and two numbers (or one name: its first and its last)')
