@@ -3,6 +3,7 @@ import { sessionState, type ProcessState } from '../store/liveness.ts'
 import { damagedEnvironments } from '../store/session.ts'
 import { findAll } from './find.ts'
 import type { Finding } from './finding.ts'
+import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
 import { traceRows, type WaterfallRow } from './trace-tree.ts'
 
 /** Totals of one group of spans; times in milliseconds, counts weighted by sampling. */
@@ -99,6 +100,8 @@ export interface ReportData {
     hidden: number
     waterfall: WaterfallRow[]
   }[]
+  /** Only with a CPU profile. */
+  cpu: CpuReport | null
   /** What the recording does not hold. */
   gaps: {
     counters: Record<string, number>
@@ -153,6 +156,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     open: await rows(`SELECT s.name, layer, count(*) AS count, min(start_time) AS since, any_value(p.state) AS state FROM spans s JOIN processes p USING (process)
       WHERE status = 'open' GROUP BY s.name, layer ORDER BY since LIMIT ${limit}`),
     traces: await slowestTraces(reader, Math.min(3, limit)),
+    cpu: await cpuReport(reader, limit),
     gaps: missing,
   }
 }

@@ -17,6 +17,8 @@ export interface WaterfallRow {
   process: number
   /** How many spans the line stands for, without those below them. */
   count: number
+  /** Milliseconds their own code ran on its thread, children apart; `null` where the CPU was not profiled. */
+  cpu_ms: number | null
 }
 
 interface TraceSpan {
@@ -28,6 +30,7 @@ interface TraceSpan {
   duration_ms: number | null
   status: string
   process: number
+  cpu_ms: number | null
 }
 
 /** How many calls of the same name are still shown one by one. */
@@ -36,7 +39,7 @@ const MAX_ALIKE = 4
 /** The spans of a trace as a tree, in the order of their beginning, parents first. `collapse` takes many calls of the same name together. */
 export async function traceRows(reader: SessionReader, traceId: string, options: { collapse: boolean }): Promise<WaterfallRow[]> {
   const spans = await reader.rows<TraceSpan>(
-    `SELECT span_id, parent_id, name, layer, (start_ns - min(start_ns) OVER ()) / 1e6 AS start, duration_ms, status, process FROM spans WHERE trace_id = '${traceId}' ORDER BY start_ns, span_key`,
+    `SELECT span_id, parent_id, name, layer, (start_ns - min(start_ns) OVER ()) / 1e6 AS start, duration_ms, status, process, self_cpu_ms AS cpu_ms FROM spans WHERE trace_id = '${traceId}' ORDER BY start_ns, span_key`,
   )
   const children = groupByParent(spans)
   const rows: WaterfallRow[] = []
@@ -73,16 +76,18 @@ function toRow(group: readonly TraceSpan[], depth: number): WaterfallRow | undef
   if (first === undefined) return undefined
   const { span_id, name, layer, process } = first
   let sum = 0
+  let cpuMs: number | null = null
   let end = 0
   for (const span of group) {
     sum += span.duration_ms ?? 0
+    if (span.cpu_ms !== null) cpuMs = (cpuMs ?? 0) + span.cpu_ms
     end = Math.max(end, span.start + (span.duration_ms ?? 0))
   }
   const isOpen = group.some((span) => span.duration_ms === null)
   const status = group.some((span) => span.status === 'error') ? 'error' : isOpen ? 'open' : first.status
   return {
     span_id, name, layer, depth, offset_ms: first.start, duration_ms: isOpen ? null : sum, extent_ms: isOpen ? null : end - first.start, status, process,
-    count: group.length,
+    count: group.length, cpu_ms: cpuMs,
   } // prettier-ignore
 }
 

@@ -120,6 +120,23 @@ describe('flame', () => {
   })
 })
 
+describe('report and trace', () => {
+  it('show CPU by span and by function, and the own CPU of each span of a trace', async () => {
+    const report = await cli('report')
+    expect(report.stdout).toMatch(/\nCPU\n\d[\d.]*m?s of CPU sampled every 1\.00ms/)
+    expect(report.stdout).toMatch(/search +tool +spin app\.js:5/)
+    const trace = await cli('trace', 'slowest')
+    expect(trace.stdout).toMatch(/\n +time +own CPU\n/)
+    const { tree } = JSON.parse((await cli('trace', 'slowest', '--json')).stdout) as {
+      tree: { name: string; cpu_ms: number; duration_ms: number }[]
+    }
+    const search = tree.find((row) => row.name === 'search')
+    // It does nothing but compute.
+    expect((search?.cpu_ms ?? 0) / (search?.duration_ms ?? 1)).toBeGreaterThan(0.9)
+    expect(tree.find((row) => row.name === 'handle')?.cpu_ms).toBeLessThan((search?.cpu_ms ?? 0) / 2)
+  })
+})
+
 describe('export --pprof', () => {
   it('is read back by a decoder with every sample, place and span', async () => {
     const profile = Profile.decode(gunzipSync(readFileSync(await exported('pprof'))))

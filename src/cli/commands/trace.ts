@@ -98,7 +98,7 @@ function render(terminal: Terminal, facts: TraceFacts, spans: WaterfallRow[], de
   const shown = spans.reduce((sum, span) => sum + span.count, 0)
   if (details.size === 0) return `${head}\n\n${waterfall(terminal, spans, facts.duration_ms, facts.spans - shown)}\n`
   const lines = spans.flatMap((span) => [
-    waterfall(terminal, [span], facts.duration_ms),
+    waterfall(terminal, [span], facts.duration_ms, 0, false),
     ...attributeLines(terminal, span, details.get(span.span_id)),
   ])
   return `${head}\n\n${lines.join('\n')}\n`

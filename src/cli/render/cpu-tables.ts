@@ -1,3 +1,4 @@
+import type { CpuReport } from '../../analysis/cpu/cpu-report.ts'
 import type { CpuTotals, FlameData } from '../../analysis/cpu/flame-data.ts'
 import { placeOf } from '../../analysis/cpu/flame-tree.ts'
 import type { FunctionChange, FunctionCpu, SpanCpu } from '../../analysis/cpu/functions.ts'
@@ -7,6 +8,14 @@ import type { Terminal } from './terminal.ts'
 
 const right = (head: string): TableColumn => ({ head, align: 'right' })
 const time = (us: number): string => duration(us / 1000)
+
+/** The report's section on the CPU. */
+export function cpuSection(terminal: Terminal, cpu: CpuReport | null): string {
+  if (cpu === null) return ''
+  return [cpuSummary(terminal, cpu.totals), spanTable(terminal, cpu.totals, cpu.spans), functionTable(terminal, cpu.totals, cpu.functions)]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
 
 /** What was sampled, and how much of it belongs to no span. */
 export function cpuSummary(terminal: Terminal, totals: CpuTotals, flame?: FlameData): string {

@@ -1,4 +1,5 @@
 import type { ReportData } from '../../analysis/report.ts'
+import { cpuSection } from './cpu-tables.ts'
 import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
 import { gaps } from './report-gaps.ts'
@@ -16,6 +17,7 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'Where the time went', layers(terminal, data)),
     section(terminal, 'By name', names(terminal, data)),
     section(terminal, 'Slowest traces', traces(terminal, data)),
+    section(terminal, 'CPU', cpuSection(terminal, data.cpu)),
     section(terminal, 'Endpoints', endpoints(terminal, data)),
     section(terminal, 'AI calls', aiCalls(terminal, data)),
     section(terminal, 'Slow queries', queries(terminal, data)),
