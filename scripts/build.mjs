@@ -44,15 +44,15 @@ try {
     build({ ...cjs, target: 'node14', packages: undefined, entryPoints: existing(['register/register.ts']), outdir: dist }),
     build({
       ...cjs,
-      entryPoints: existing([
-        'src/writer/writer.ts',
-        'src/writer/spill.ts',
-        'loaders/tool-transform.ts',
-        'src/profiling/cpu.ts',
-        'src/writer/heap-snapshot-worker.ts',
-      ]),
+      entryPoints: {
+        writer: 'src/writer/writer.ts',
+        spill: 'src/writer/spill.ts',
+        'hot-store': 'src/store/hot/write.ts',
+        cpu: 'src/profiling/cpu.ts',
+        'heap-snapshot-worker': 'src/writer/heap-snapshot-worker.ts',
+        'tool-transform': 'loaders/tool-transform.ts',
+      },
       outdir: dist,
-      entryNames: '[name]',
     }),
     build({ ...cjs, entryPoints: existing(['src/api.ts']), outdir: dist }),
     build({ ...esm, entryPoints: existing(['src/api.ts']), outdir: dist }),

@@ -1,7 +1,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { nowNs, wallMs } from './clock.ts'
 import { guard } from './guard.ts'
-import { Header, RecordType } from './layout.ts'
+import { Header, RecordType, WriterState } from './layout.ts'
 import type { Ring } from './ring.ts'
 import type { WriterClient } from './writer-client.ts'
 
@@ -36,8 +36,13 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
     last = end
     if (beforeFlush !== undefined) guard('exit', beforeFlush)
     guard('exit', () => {
-      if (ring.takeOver() || writer === undefined || !writer.flush(end)) spill(end)
+      const isOwn = ring.takeOver()
+      if (isOwn || writer === undefined) spill(end)
+      // Rings of worker threads, when the main one is not the writer's.
+      if (writer === undefined || (isOwn && writer.state() !== WriterState.ready)) return
+      if (!writer.flush(end) && !isOwn) spill(end)
     })
+    guard('exit', () => writer?.close())
   }
   const mark = (code: number): EndMark => ({
     code,
@@ -54,11 +59,9 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
     // Node 20 says 0 here when the main module awaits what never comes, and 13 there.
     flush(mark(exitCode() ?? code))
     afterEveryRecord(ring, () => last !== undefined && flush(last))
-    guard('exit', () => writer?.stopLoading())
   })
   onReallyExit((code) => {
     if (last?.code !== code || ring.hasUnread()) flush(mark(code))
-    writer?.stopLoading()
   })
   // process.execve (Node 22+) replaces the process without an exit event.
   guard('exit', () => {

@@ -110,7 +110,12 @@ export const SlotField = {
 } as const
 
 /** What the writer thread tells the app thread, in a SharedArrayBuffer of 32-bit words. */
-export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3, warned: 4, loading: 5, exiting: 6 } as const
+export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3, warned: 4, gate: 5 } as const
+/**
+ * What keeps the writer thread from being ended inside native code, where that aborts the whole process: the writer is `busy` while it
+ * works, the app thread closes the gate before its process ends, and neither does so while the other has it.
+ */
+export const WriterGate = { open: 0, busy: 1, closed: 2 } as const
 export const WriterState = { starting: 0, ready: 1, dead: 2 } as const
 
 /** Size in bytes of the shared memory for a ring of `capacity` bytes and `slots` open slots. */

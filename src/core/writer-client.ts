@@ -1,16 +1,16 @@
 import { Worker } from 'node:worker_threads'
 import { guard } from './guard.ts'
-import { WriterState, WriterWord } from './layout.ts'
+import { WriterGate, WriterState, WriterWord } from './layout.ts'
 
 // The app thread's side of the writer thread: start it, tell it things, wait for it at exit.
 
 /** Longest the exit of the app waits for a living writer whose counter moves, in ms. */
 const MAX_EXIT_WAIT_MS = 1000
 const STEP_MS = 20
-/** Longest an exit waits for an addon that is being loaded (a few ms as a rule), in ms. */
-const MAX_LOAD_WAIT_MS = 5000
 /** A writer whose counter stands still this long is not waited for. */
 const MAX_STILL_MS = 300
+/** Longest the exit waits for a writer that is at work: ended there, it would abort the process. */
+const MAX_BUSY_MS = 5000
 
 export interface WriterClient {
   readonly control: Int32Array
@@ -20,8 +20,8 @@ export interface WriterClient {
   onMessage(type: string, handler: (message: Record<string, unknown>) => void): void
   /** Blocks until the writer, which must have a ring, has stored everything; at most 1 s. True when it did. */
   flush(end?: { code: number; reason: string }): boolean
-  /** From now on the writer loads no addon; blocks while it is loading one, since stopping it there aborts the process. */
-  stopLoading(): void
+  /** Waits until the writer is not at work and keeps it from starting again, until the next flush. */
+  close(): void
 }
 
 /**
@@ -61,14 +61,17 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
     },
     flush(end) {
       if (state() === WriterState.dead) return false
+      Atomics.compareExchange(words, WriterWord.gate, WriterGate.closed, WriterGate.open)
       const wanted = Atomics.add(words, WriterWord.flushRequested, 1) + 1
       worker.postMessage({ type: 'flush', number: wanted, end })
       return waitForFlush(words, wanted)
     },
-    stopLoading() {
-      Atomics.store(words, WriterWord.exiting, 1)
-      for (let waitedMs = 0; Atomics.load(words, WriterWord.loading) === 1 && waitedMs < MAX_LOAD_WAIT_MS; waitedMs += STEP_MS)
-        Atomics.wait(words, WriterWord.loading, 1, STEP_MS)
+    close() {
+      for (let waitedMs = 0; waitedMs < MAX_BUSY_MS; waitedMs += STEP_MS) {
+        if (Atomics.compareExchange(words, WriterWord.gate, WriterGate.open, WriterGate.closed) !== WriterGate.busy) return
+        if (state() === WriterState.dead) return
+        Atomics.wait(words, WriterWord.gate, WriterGate.busy, STEP_MS)
+      }
     },
   }
 }

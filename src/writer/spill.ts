@@ -5,6 +5,7 @@ import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { SPILL_MAGIC } from '../store/codec/spill.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
+import { fileSizeLimit, limitError } from '../store/hot/room.ts'
 import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { PayloadStore } from './payloads.ts'
@@ -42,6 +43,7 @@ export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
   const builder = new BlockBuilder(reader, redactor, payloads, options.definitions)
   let file: string | undefined
   let meta: object | undefined
+  let written = 0
   return (end) => {
     const blocks: Block[] = []
     for (let first = true; ; first = false) {
@@ -54,7 +56,17 @@ export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
     if (file === undefined) createSessionFolder(info, {}, redactor)
     meta ??= processMeta(info, {}, redactor)
     file ??= path.join(info.sessionDir, 'hot', `${info.instance}.${reader.thread}.${Date.now()}.spill`)
-    fs.appendFileSync(file, segment({ process: meta, end }, blocks), { mode: 0o600 })
+    const bytes = segment({ process: meta, end }, blocks)
+    if (written + bytes.length > fileSizeLimit()) throw limitError()
+    try {
+      fs.appendFileSync(file, bytes, { mode: 0o600 })
+    } catch (error) {
+      // Whole segments only: a reader must not take the rest of this one for damage.
+      if (written === 0) fs.rmSync(file, { force: true })
+      else fs.truncateSync(file, written)
+      throw error
+    }
+    written += bytes.length
   }
 }
 

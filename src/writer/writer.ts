@@ -1,15 +1,16 @@
-import { endNativeLoad } from './native-load.ts'
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { parentPort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
-import { Header, RingOwner, WriterState, WriterWord } from '../core/layout.ts'
+import { Header, RingOwner, WriterGate, WriterState, WriterWord } from '../core/layout.ts'
 import type { CpuProfileMessage } from '../profiling/cpu.ts'
 import { writeProfile } from '../profiling/profile-files.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
-import { HotStore } from '../store/hot/write.ts'
+import { DAMAGED_CODE } from '../store/hot/room.ts'
+import type { HotStore } from '../store/hot/write.ts'
 import { HeapSnapshots } from '../profiling/heap-snapshot.ts'
 import { RuntimeMetrics } from '../profiling/runtime-metrics.ts'
 import { StallWatch } from '../profiling/stall-watch.ts'
@@ -58,10 +59,12 @@ const BEAT_MS = 2000
 const RETRY_MS = 1000
 /** Blocks kept in memory while the disk refuses them; beyond, the oldest are given up and counted. */
 const MAX_PENDING_BYTES = 32 << 20
+/** Data of the blocks of one commit, about. */
+const MAX_COMMIT_BYTES = 1 << 20
 /** How long the ring of an ended thread is still looked at: its exit listeners may make spans. */
 const ENDED_GRACE_MS = 1000
 
-endNativeLoad()
+const ownRequire = createRequire(__filename)
 const settings = workerData as Settings
 const control = new Int32Array(settings.control)
 const { redactor, problems } = loadRedactor(settings.redact, settings.process.cwd)
@@ -76,8 +79,12 @@ let pendingBytes = 0
 let lostSpans = 0
 let lostStored = 0
 let lastBeatMs = 0
+/** When the rings were last read; and the same of what is stored. */
+let seenNs = nowNs()
+let storedNs = seenNs
 let lastFlushMs = 0
 let nextTryMs = 0
+let hasFailed = false
 let readMarksMtime = 0
 
 /** Takes a ring that nobody has: one that its thread has spilled, or that was offered twice, is left alone. */
@@ -115,7 +122,7 @@ function nowMs(): number {
 function hasStarted(): boolean {
   return (
     store !== undefined ||
-    settings.joined ||
+    (settings.joined && builders.length > 0) ||
     builders.some(({ reader }) => (reader.header[Header.counters] ?? 0) > 0 || (reader.header[Header.slotsUsed] ?? 0) > 0)
   )
 }
@@ -126,11 +133,24 @@ let isEnding = false
 
 function tick(): void {
   if (isEnding) return
-  adoptOffered()
-  if (!hasStarted()) return
-  collect('aged')
-  storePending()
-  housekeep()
+  atWork(() => {
+    adoptOffered()
+    if (!hasStarted()) return
+    collect('aged')
+    storePending()
+    housekeep()
+  })
+}
+
+/** Runs `work` unless the process is ending; it does not end meanwhile. */
+function atWork(work: () => void): void {
+  if (Atomics.compareExchange(control, WriterWord.gate, WriterGate.open, WriterGate.busy) !== WriterGate.open) return
+  try {
+    work()
+  } finally {
+    Atomics.store(control, WriterWord.gate, WriterGate.open)
+    Atomics.notify(control, WriterWord.gate)
+  }
 }
 
 function adoptOffered(): void {
@@ -149,6 +169,7 @@ function onOffer(message: unknown): void {
 
 /** Moves records from the rings into `pending`. */
 function collect(openSpans: OpenSpans): void {
+  seenNs = nowNs()
   for (let i = 0; i < builders.length; i++) {
     const builder = builders[i]
     if (builder === undefined) continue
@@ -197,16 +218,36 @@ function storePending(): void {
   }
   attempt(() => {
     openStore()
-    store?.commit(pending, pendingContents, { wallMs: Date.now(), monoNs: nowNs() })
-    pending = []
-    pendingContents = []
-    pendingBytes = 0
+    while (pending.length > 0 || pendingContents.length > 0) storePortion()
+    hasFailed = false
     lastBeatMs = now
-    if (lostSpans !== lostStored) {
-      store?.putMeta('lost', { spans: lostSpans })
-      lostStored = lostSpans
-    }
+    countLost(lostSpans)
   })
+}
+
+/** Commits the oldest pending blocks, as many as a commit should hold; one by one on a disk that has just refused, so that some find room. */
+function storePortion(): void {
+  const mostBytes = hasFailed ? 1 : MAX_COMMIT_BYTES
+  let bytes = 0
+  let count = 0
+  while (count < pending.length && (count === 0 || bytes < mostBytes)) bytes += pending[count++]?.data.length ?? 0
+  const isAll = count === pending.length
+  commit(pending.slice(0, count), pendingContents, isAll ? seenNs : storedNs)
+  pending.splice(0, count)
+  pendingContents = []
+  pendingBytes = Math.max(0, pendingBytes - bytes)
+}
+
+/** `monoNs`: everything that ended before it is in the store after this. */
+function commit(blocks: Block[], contents: PayloadContent[], monoNs: number, process?: object): void {
+  store?.commit(blocks, contents, { wallMs: Date.now(), monoNs }, process)
+  storedNs = monoNs
+}
+
+function countLost(spans: number): void {
+  if (spans === lostStored) return
+  store?.putMeta('lost', { spans })
+  lostStored = spans
 }
 
 function attempt(action: () => void): void {
@@ -214,9 +255,25 @@ function attempt(action: () => void): void {
     action()
     Atomics.add(control, WriterWord.progress, 1)
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === DAMAGED_CODE) return setAside(error)
     nextTryMs = nowMs() + RETRY_MS
+    hasFailed = true
     warn(cannotStore(settings.process.sessionDir, error))
     dropOverflow()
+  }
+}
+
+/** What the environment held counts as lost; the recording goes on in a new one. */
+function setAside({ message }: Error): void {
+  warn(`the recording in ${settings.process.sessionDir} was damaged (${message}); it goes on in a new file. The app is not affected.`)
+  lostSpans += store?.storedSpans() ?? 0
+  lostStored = 0
+  const damaged = store
+  store = undefined
+  try {
+    damaged?.setAside()
+  } catch {
+    // not ours to move
   }
 }
 
@@ -232,8 +289,10 @@ function dropOverflow(): void {
 function openStore(): void {
   if (store !== undefined) return
   createSessionFolder(settings.process, settings.given, redactor)
+  // LMDB is loaded with the first span: a process that records nothing does without it.
+  const { HotStore } = ownRequire('./hot-store.cjs') as typeof import('../store/hot/write.ts')
   store = new HotStore(settings.process.sessionDir, settings.process.instance)
-  store.putMeta('process', processMeta(settings.process, settings.given, redactor))
+  commit([], [], storedNs, processMeta(settings.process, settings.given, redactor))
 }
 
 function storeProfile(message: CpuProfileMessage): void {
@@ -244,7 +303,7 @@ function storeProfile(message: CpuProfileMessage): void {
 }
 
 function beat(now: number): void {
-  store?.putMeta('beat', { wallMs: Date.now(), monoNs: nowNs() })
+  store?.putMeta('beat', { wallMs: Date.now(), monoNs: seenNs })
   lastBeatMs = now
 }
 
@@ -271,7 +330,7 @@ function flush(number: number, end: EndMark | undefined): void {
   isEnding ||= end !== undefined
   try {
     adoptOffered()
-    if (hasStarted() || (end !== undefined && settings.joined)) {
+    if (hasStarted()) {
       nextTryMs = 0
       if (end !== undefined) {
         stalls?.stop()
@@ -279,8 +338,9 @@ function flush(number: number, end: EndMark | undefined): void {
       }
       collect(end === undefined ? 'none' : 'all')
       storePending()
-      if (end !== undefined && store !== undefined)
-        attempt(() => store?.putMeta('end', { wallMs: end.wallMs, monoNs: end.monoNs, code: end.code, reason: end.reason }))
+      // Set aside just now: once more, into the new one.
+      if (store === undefined) storePending()
+      if (end !== undefined && store !== undefined) attempt(() => putEnd(end))
     }
   } finally {
     const unfinished = end === undefined ? undefined : snapshots.unfinished
@@ -299,8 +359,10 @@ async function finishSnapshot(unfinished: Promise<unknown>): Promise<void> {
   const moving = setInterval(() => Atomics.add(control, WriterWord.progress, 1), TICK_MS)
   await unfinished
   clearInterval(moving)
-  collect('none')
-  storePending()
+  atWork(() => {
+    collect('none')
+    storePending()
+  })
 }
 
 function createSnapshots(): HeapSnapshots {
@@ -311,7 +373,7 @@ function createSnapshots(): HeapSnapshots {
     redact: settings.redact,
     cwd: settings.process.cwd,
     keepTexts: settings.capture === 'full',
-    prepare: openStore,
+    prepare: () => atWork(openStore),
     log: (level, message, attributes) => ownFacts.add('log', { level, message, attributes }),
   })
 }
@@ -345,6 +407,11 @@ function watchStalls(): StallWatch | undefined {
   return watch
 }
 
+function putEnd(end: EndMark): void {
+  countLost(lostSpans + pending.reduce((sum, { spans }) => sum + spans, 0))
+  store?.putMeta('end', { wallMs: end.wallMs, monoNs: end.monoNs, code: end.code, reason: end.reason })
+}
+
 /** One line on stderr in the life of the process; written directly, since the main thread may be blocked. */
 function warn(text: string): void {
   if (settings.log === 'silent' || Atomics.exchange(control, WriterWord.warned, 1) === 1) return
@@ -359,10 +426,10 @@ type MessagePortLike = Parameters<typeof receiveMessageOnPort>[0]
 
 const channel = new BroadcastChannel(settings.ringChannel)
 // A message that no `receiveMessageOnPort` takes before the loop comes to it goes here, or is lost.
-channel.onmessage = (event) => onOffer((event as { data: unknown }).data)
+channel.onmessage = (event) => atWork(() => onOffer((event as { data: unknown }).data))
 parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark; reason?: string }) => {
-  if (message.type === 'flush') flush(message.number ?? 0, message.end)
-  else if (message.type === 'cpu-profile') storeProfile(message as CpuProfileMessage)
+  if (message.type === 'flush') atWork(() => flush(message.number ?? 0, message.end))
+  else if (message.type === 'cpu-profile') atWork(() => storeProfile(message as CpuProfileMessage))
   else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
 })
 adopt(settings.memory)

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { FactKind, PayloadFlag, SpanFlag, SpanKindCode, StatusCode } from '../../src/core/layout.ts'
 import type { AttributeJson } from '../../src/store/codec/attributes.ts'
-import type { Block, EndMark, ProcessMeta } from '../../src/store/codec/block.ts'
+import type { Beat, Block, EndMark, ProcessMeta } from '../../src/store/codec/block.ts'
 import { decodeBlock, type DecodedBlock, type PayloadRow, type SpanRow } from '../../src/store/codec/decode-block.ts'
 import { decodeSpill } from '../../src/store/codec/spill.ts'
 import { openHot } from '../../src/store/hot/read.ts'
@@ -51,6 +51,10 @@ export interface RecordedEvent {
 
 export interface RecordedProcess extends ProcessMeta {
   end: EndMark | undefined
+  /** Of the last commit: everything that ended before it is stored. Undefined when all there is are spill files. */
+  beat?: Beat | undefined
+  /** Spans that the disk refused or lost. */
+  lostSpans?: number
 }
 
 export interface Recording {
@@ -100,7 +104,8 @@ function readEnvironment(folder: string): [RecordedProcess, Block[]] {
     if (process === undefined) throw new Error(`${folder} does not say whose it is`)
     const blocks = hot.threads().flatMap((thread) => [...hot.blocks(thread)])
     if (hot.damagedBlocks > 0) throw new Error(`${hot.damagedBlocks} damaged blocks in ${folder}`)
-    return [{ ...process, end: hot.end() }, blocks]
+    const lost = hot.lost() as { spans: number } | undefined
+    return [{ ...process, end: hot.end(), beat: hot.beat(), lostSpans: lost?.spans ?? 0 }, blocks]
   } finally {
     void hot.close()
   }

@@ -26,6 +26,10 @@ export interface RecordOptions {
   nodeArgs?: readonly string[]
   args?: readonly string[]
   env?: Record<string, string | undefined>
+  /** A command that runs the program: `prlimit --fsize=…`, `setpriv …`. */
+  through?: readonly string[]
+  /** Last preparations in the program's folder. */
+  prepare?: (folder: string) => void
   /** Sends a signal once stdout contains the text, or after that many milliseconds. */
   kill?: { signal: NodeJS.Signals; when: string | number }
   timeoutMs?: number
@@ -73,7 +77,16 @@ export async function record(options: RecordOptions): Promise<Recorded> {
   const perfDir = path.join(folder, '.perf')
   const preload = agent === 'none' ? [] : [`--${agent}`, agentEntry(agent)]
   const started = performance.now()
-  const child = spawn(nodeBinary(options.node), [...preload, ...(options.nodeArgs ?? []), entry, ...(options.args ?? [])], {
+  options.prepare?.(folder)
+  const command = [
+    ...(options.through ?? []),
+    nodeBinary(options.node),
+    ...preload,
+    ...(options.nodeArgs ?? []),
+    entry,
+    ...(options.args ?? []),
+  ]
+  const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: folder,
     env: { ...cleanEnvironment(), PERF_DIR: perfDir, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

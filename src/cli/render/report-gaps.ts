@@ -15,6 +15,7 @@ const GAP_TEXT: Record<string, string> = {
   strings_exhausted: 'names not kept, too many different ones',
   faults: 'faults inside the agent (the app did not notice)',
   spans_rotated: 'spans rotated away (PERF_MAX_BYTES)',
+  spans_lost: 'spans lost, the disk refused or damaged them',
   missing_blocks: 'blocks missing',
   unknown_records: 'records of a newer version skipped',
   unknown_attributes: 'attributes of a newer version skipped',

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import type { Beat, Block, EndMark, ProcessMeta } from '../codec/block.ts'
 import { decodeSpill } from '../codec/spill.ts'
 import { openHot } from '../hot/read.ts'
@@ -19,7 +20,7 @@ export interface SourceReader {
   threads(): number[]
   blocks(thread: number, after: number): Iterable<Block>
   contents(): Iterable<{ hash: string; text: string }>
-  /** Counters of what was rotated away. */
+  /** Counters of what was rotated away, and of what the disk refused. */
   rotated(): Record<string, number>
   /** Blocks that could not be decoded since the last call. */
   takeDamagedBlocks(): number
@@ -52,6 +53,9 @@ export async function openSource(source: HotSource, dir: string): Promise<Source
 async function openEnvironment(source: HotSource, dir: string): Promise<SourceReader> {
   // A file somebody still writes is not walked page by page: pages change meanwhile.
   const isBeingWritten = Date.now() - source.changedMs < 10_000
+  // Killed before its writer had made the file.
+  if (source.size === 0 && !existsSync(path.join(source.path, 'data.mdb')))
+    return { ...NOTHING, isFinal: !isBeingWritten, problem: undefined }
   const result = openHot(source.path, { live: isBeingWritten })
   if (result.state === 'damaged') return { ...NOTHING, isFinal: !isBeingWritten, problem: `damaged: ${result.reason}` }
   const { hot } = result
@@ -59,8 +63,10 @@ async function openEnvironment(source: HotSource, dir: string): Promise<SourceRe
   const beat = hot.beat()
   const end = hot.end()
   if (process === undefined) {
+    // Killed before its first commit.
+    const isEmpty = hot.threads().length === 0
     await hot.close()
-    return { ...NOTHING, isFinal: !isBeingWritten, problem: 'its process entry is missing' }
+    return { ...NOTHING, isFinal: !isBeingWritten, problem: isEmpty ? undefined : 'its process entry is missing' }
   }
   const state = processState(dir, process, beat, end)
   let counted = 0
@@ -75,7 +81,7 @@ async function openEnvironment(source: HotSource, dir: string): Promise<SourceRe
     threads: () => hot.threads(),
     blocks: (thread, after) => hot.blocks(thread, after),
     contents: () => hot.contents(),
-    rotated: () => numbersOf(hot.rotated()),
+    rotated: () => ({ ...numbersOf(hot.rotated(), 'rotated'), ...numbersOf(hot.lost(), 'lost') }),
     takeDamagedBlocks: () => {
       const fresh = hot.damagedBlocks - counted
       counted = hot.damagedBlocks
@@ -104,12 +110,12 @@ function openSpill(source: HotSource, dir: string): SourceReader {
   }
 }
 
-function numbersOf(value: unknown): Record<string, number> {
-  if (typeof value === 'number') return { spans_rotated: value }
+function numbersOf(value: unknown, suffix: 'rotated' | 'lost'): Record<string, number> {
+  if (typeof value === 'number') return { [`spans_${suffix}`]: value }
   if (typeof value !== 'object' || value === null) return {}
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, entry]) =>
-      typeof entry === 'number' ? [[key.endsWith('_rotated') ? key : `${key}_rotated`, entry]] : [],
+      typeof entry === 'number' ? [[key.endsWith(`_${suffix}`) ? key : `${key}_${suffix}`, entry]] : [],
     ),
   )
 }

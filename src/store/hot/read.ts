@@ -69,6 +69,11 @@ export class HotInstance {
     return this.#get(['m', 'rotated'])
   }
 
+  /** Spans that the disk refused, or that were in an environment that had to be set aside. */
+  lost(): unknown {
+    return this.#get(['m', 'lost'])
+  }
+
   /** Ids of the threads that have blocks. */
   threads(): number[] {
     const threads: number[] = []

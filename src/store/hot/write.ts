@@ -3,6 +3,8 @@ import path from 'node:path'
 import { open } from 'lmdb'
 import type { RootDatabase } from 'lmdb'
 import type { Block } from '../codec/block.ts'
+import { checkDataFile } from './check.ts'
+import { DataFile, takeRoomToOpen } from './room.ts'
 
 /** A payload's text under its hash. */
 export interface Content {
@@ -12,17 +14,29 @@ export interface Content {
 
 const CHUNK_CHARS = 64 * 1024
 
+interface Stats {
+  pageSize: number
+  treeBranchPageCount: number
+  treeLeafPageCount: number
+  overflowPages: number
+  lastPageNumber: number
+}
+
 /** The LMDB environment of one process instance, written by its one writer thread. */
 export class HotStore {
   private readonly db: RootDatabase<unknown, (string | number)[]>
   /** Blocks in the store, oldest first: what rotation and deletion go by. */
   private readonly blocks: { thread: number; seq: number; spans: number }[] = []
   private rotatedSpans = 0
+  private readonly dataFile: DataFile
   readonly folder: string
 
+  /** Opens the environment, or makes it; a damaged one that is in its place is set aside. Throws what the disk says. */
   constructor(sessionDir: string, instance: string) {
     this.folder = path.join(sessionDir, 'hot', `${instance}.lmdb`)
-    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    const file = path.join(this.folder, 'data.mdb')
+    if (fs.existsSync(file) && checkDataFile(file, true).problem !== undefined) setAside(this.folder)
+    takeRoomToOpen(this.folder)
     this.db = open<unknown, (string | number)[]>({
       path: this.folder,
       noSubdir: false,
@@ -33,17 +47,24 @@ export class HotStore {
       maxReaders: 64,
     })
     for (const name of ['data.mdb', 'lock.mdb']) fs.chmodSync(path.join(this.folder, name), 0o600)
+    this.dataFile = new DataFile(file, this.stats().pageSize)
+    this.prepare(0)
   }
 
-  /** Stores what came in, in one transaction. Throws when the disk says no; nothing of it is stored then. */
-  commit(blocks: readonly Block[], contents: readonly Content[], beat: { wallMs: number; monoNs: number }): void {
+  /**
+   * Stores what came in, in one transaction. Throws when the disk says no (nothing of it is stored then), and
+   * `DamagedEnvironmentError` when the file is no longer what it was: set it aside then.
+   */
+  commit(blocks: readonly Block[], contents: readonly Content[], beat: { wallMs: number; monoNs: number }, process?: object): void {
     const { db } = this
+    this.prepare(commitBytes(blocks, contents))
     // A block body: returning the thenable of `put` would leave the transaction open.
     db.transactionSync(() => {
       for (const block of blocks) {
         db.putSync(['b', block.thread, block.seq], block)
       }
       for (const content of contents) putContent(db, content)
+      if (process !== undefined) db.putSync(['m', 'process'], process)
       db.putSync(['m', 'beat'], beat)
     })
     for (const { thread, seq, spans } of blocks) this.blocks.push({ thread, seq, spans })
@@ -51,19 +72,34 @@ export class HotStore {
 
   /** Writes one of the `["m", …]` entries. */
   putMeta(name: string, value: object): void {
+    this.dataFile.check()
     this.db.putSync(['m', name], value)
+  }
+
+  /** Spans in the store that sync has not read. */
+  storedSpans(): number {
+    return this.blocks.reduce((sum, block) => sum + block.spans, 0)
+  }
+
+  /** Gives the environment up and moves it out of the way, where it still exists. The store must not be used any more. */
+  setAside(): void {
+    // Not closed: LMDB would look into its map, which the file may no longer back.
+    setAside(this.folder)
+  }
+
+  private prepare(bytes: number): void {
+    this.dataFile.check()
+    this.dataFile.takeRoom(this.stats().lastPageNumber, bytes)
+  }
+
+  private stats(): Stats {
+    return this.db.getStats() as unknown as Stats
   }
 
   /** Bytes in use inside the environment (freed pages are used again, the file does not shrink). */
   usedBytes(): number {
-    const stats = this.db.getStats() as {
-      pageSize?: number
-      treeBranchPageCount?: number
-      treeLeafPageCount?: number
-      overflowPages?: number
-    }
-    const pages = (stats.treeBranchPageCount ?? 0) + (stats.treeLeafPageCount ?? 0) + (stats.overflowPages ?? 0)
-    return pages * (stats.pageSize ?? 4096)
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages, pageSize } = this.stats()
+    return (treeBranchPageCount + treeLeafPageCount + overflowPages) * pageSize
   }
 
   /** Deletes blocks up to the sequence that sync has marked read, by thread. */
@@ -85,6 +121,7 @@ export class HotStore {
 
   private remove(blocks: readonly { thread: number; seq: number }[]): void {
     const { db } = this
+    this.dataFile.check()
     db.transactionSync(() => {
       for (const { thread, seq } of blocks) db.removeSync(['b', thread, seq])
     })
@@ -95,6 +132,7 @@ export class HotStore {
 
   /** Starts writing committed pages to the device. */
   flush(): void {
+    this.dataFile.check()
     const { env } = this.db as unknown as { env?: { sync?(callback: () => void): void } }
     env?.sync?.(() => {})
   }
@@ -107,4 +145,17 @@ function putContent(db: RootDatabase<unknown, (string | number)[]>, { hash, text
     return
   }
   for (let i = 0; i < count; i++) db.putSync(['c', hash, i], { n: count, i, text: text.slice(i * CHUNK_CHARS, (i + 1) * CHUNK_CHARS) })
+}
+
+/** What a commit needs on disk at most, bytes: it may turn out smaller, since values are compressed and free pages are used again. */
+function commitBytes(blocks: readonly Block[], contents: readonly Content[]): number {
+  const blockBytes = blocks.reduce((sum, { data }) => sum + data.length * 2 + 16_384, 0)
+  return contents.reduce((sum, { text }) => sum + text.length * 3 + 8192, blockBytes)
+}
+
+function setAside(folder: string): void {
+  if (!fs.existsSync(folder)) return
+  let n = 1
+  while (fs.existsSync(`${folder}.damaged-${n}`)) n++
+  fs.renameSync(folder, `${folder}.damaged-${n}`)
 }

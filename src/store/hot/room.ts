@@ -1,0 +1,109 @@
+import fs from 'node:fs'
+import path from 'node:path'
+
+// LMDB maps its files and trusts the disk. On a full one it dies by SIGBUS (a hole of lock.mdb is touched) or SIGSEGV (its first pages
+// cannot be written), or prints to stderr; a data file that somebody truncates kills the process at the next read. Measured with
+// lmdb-js 3.5 on a tmpfs. So room is taken, and the file looked at, by plain calls that only throw, before LMDB needs either.
+
+/** Room that opening an environment may need, bytes. */
+const OPEN_BYTES = 384 * 1024
+/** Covers the tree pages of a commit, and always leaves room for the last entries of a process. */
+const SLACK_BYTES = 128 * 1024
+const GROW_BYTES = 128 * 1024
+const BLOCK_BYTES = 4096
+const LOCK_BYTES = 8192
+const MAGIC_OFFSET = 24
+const MAGIC = 0xbeefc0de
+
+/** `code` of a `DamagedEnvironmentError`. */
+export const DAMAGED_CODE = 'PERF_ENVIRONMENT_DAMAGED'
+
+/** The environment on disk is not the one that was written: missing, replaced, truncated or overwritten. */
+export class DamagedEnvironmentError extends Error {
+  readonly code = DAMAGED_CODE
+}
+
+/** Makes the folder of an environment, when there is room to open one in it. Throws what the disk says. */
+export function takeRoomToOpen(folder: string): void {
+  if (OPEN_BYTES > fileSizeLimit()) throw limitError()
+  const probe = `${folder}.room.tmp`
+  try {
+    fs.writeFileSync(probe, Buffer.alloc(OPEN_BYTES), { mode: 0o600 })
+  } finally {
+    fs.rmSync(probe, { force: true })
+  }
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const lock = path.join(folder, 'lock.mdb')
+  if (!fs.existsSync(lock)) fs.writeFileSync(lock, Buffer.alloc(LOCK_BYTES), { mode: 0o600, flag: 'wx' })
+}
+
+/** The data file of an open environment. Its descriptor is kept: the environment lives as long as the process. */
+export class DataFile {
+  private readonly file: string
+  private readonly fd: number
+  private readonly inode: number
+  private readonly pageBytes: number
+  /** The file is at least this long, and all of it is on the disk. */
+  private size: number
+  private readonly meta = Buffer.alloc(4)
+
+  constructor(file: string, pageBytes: number) {
+    this.file = file
+    this.pageBytes = pageBytes
+    this.fd = fs.openSync(file, 'r+')
+    const stat = fs.fstatSync(this.fd)
+    this.inode = stat.ino
+    this.size = stat.size
+  }
+
+  /** Throws `DamagedEnvironmentError` when the file was changed by somebody else since the last call. */
+  check(): void {
+    const there = fs.statSync(this.file, { throwIfNoEntry: false })
+    if (there === undefined) throw new DamagedEnvironmentError('its data file was removed')
+    if (there.ino !== this.inode) throw new DamagedEnvironmentError('its data file was replaced')
+    if (there.size < this.size) throw new DamagedEnvironmentError('its data file was truncated')
+    for (const page of [0, 1]) {
+      fs.readSync(this.fd, this.meta, 0, 4, page * this.pageBytes + MAGIC_OFFSET)
+      if (this.meta.readUInt32LE(0) !== MAGIC) throw new DamagedEnvironmentError('its data file was overwritten')
+    }
+  }
+
+  /** Takes room for `bytes` behind the page after the last one in use. Throws what the disk says, or EFBIG at the process's file size limit. */
+  takeRoom(lastPage: number, bytes: number): void {
+    const wanted = (lastPage + 1) * this.pageBytes + bytes + SLACK_BYTES
+    if (wanted > fileSizeLimit()) throw limitError()
+    const size = Math.max(this.size, fs.fstatSync(this.fd).size)
+    this.size = size
+    if (wanted <= size) return
+    const end = Math.min(fileSizeLimit(), wanted + GROW_BYTES)
+    for (let at = Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES; at < end; at += BLOCK_BYTES) {
+      fs.writeSync(this.fd, ZERO, 0, 1, at)
+      this.size = at + 1
+    }
+  }
+}
+
+const ZERO = Buffer.alloc(1)
+
+let limit: number | undefined
+
+/** Largest file this process may write, bytes (`ulimit -f`): one byte more, and the kernel ends the process by SIGXFSZ. */
+export function fileSizeLimit(): number {
+  limit ??= readFileSizeLimit()
+  return limit
+}
+
+function readFileSizeLimit(): number {
+  try {
+    const [, soft] = /^Max file size\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8')) ?? []
+    const bytes = Number(soft)
+    return Number.isFinite(bytes) ? bytes : Infinity
+  } catch {
+    return Infinity
+  }
+}
+
+/** What the disk would say at the file size limit, without the signal. */
+export function limitError(): Error {
+  return Object.assign(new Error(`EFBIG: file too large, the limit of this process is ${fileSizeLimit()} bytes`), { code: 'EFBIG' })
+}
