@@ -12,7 +12,8 @@ const SLACK_BYTES = 128 * 1024
 const GROW_BYTES = 128 * 1024
 const BLOCK_BYTES = 4096
 const LOCK_BYTES = 8192
-const MAGIC_OFFSET = 24
+/** Of a meta page: magic, last page in use, transaction (check.ts has the whole layout). */
+const META = { magic: 24, lastPage: 144, txn: 152, bytes: 160 } as const
 const MAGIC = 0xbeefc0de
 
 /** `code` of a `DamagedEnvironmentError`. */
@@ -45,7 +46,8 @@ export class DataFile {
   private readonly pageBytes: number
   /** The file is at least this long, and all of it is on the disk. */
   private size: number
-  private readonly meta = Buffer.alloc(4)
+  private readonly meta = Buffer.alloc(META.bytes)
+  private lastPage = 0
 
   constructor(file: string, pageBytes: number) {
     this.file = file
@@ -62,15 +64,22 @@ export class DataFile {
     if (there === undefined) throw new DamagedEnvironmentError('its data file was removed')
     if (there.ino !== this.inode) throw new DamagedEnvironmentError('its data file was replaced')
     if (there.size < this.size) throw new DamagedEnvironmentError('its data file was truncated')
+    let newest = -1n
     for (const page of [0, 1]) {
-      fs.readSync(this.fd, this.meta, 0, 4, page * this.pageBytes + MAGIC_OFFSET)
-      if (this.meta.readUInt32LE(0) !== MAGIC) throw new DamagedEnvironmentError('its data file was overwritten')
+      fs.readSync(this.fd, this.meta, 0, META.bytes, page * this.pageBytes)
+      if (this.meta.readUInt32LE(META.magic) !== MAGIC) throw new DamagedEnvironmentError('its data file was overwritten')
+      const txn = this.meta.readBigUInt64LE(META.txn)
+      if (txn > newest) {
+        newest = txn
+        this.lastPage = Number(this.meta.readBigUInt64LE(META.lastPage))
+      }
     }
   }
 
-  /** Takes room for `bytes` behind the page after the last one in use. Throws what the disk says, or EFBIG at the process's file size limit. */
-  takeRoom(lastPage: number, bytes: number): void {
-    const wanted = (lastPage + 1) * this.pageBytes + bytes + SLACK_BYTES
+  /** Checks, and takes room for `bytes` behind the last page in use. Throws what the disk says, or EFBIG at the process's file size limit. */
+  takeRoom(bytes: number): void {
+    this.check()
+    const wanted = (this.lastPage + 1) * this.pageBytes + bytes + SLACK_BYTES
     if (wanted > fileSizeLimit()) throw limitError()
     const size = Math.max(this.size, fs.fstatSync(this.fd).size)
     this.size = size

@@ -19,7 +19,6 @@ interface Stats {
   treeBranchPageCount: number
   treeLeafPageCount: number
   overflowPages: number
-  lastPageNumber: number
 }
 
 /** The LMDB environment of one process instance, written by its one writer thread. */
@@ -48,7 +47,7 @@ export class HotStore {
     })
     for (const name of ['data.mdb', 'lock.mdb']) fs.chmodSync(path.join(this.folder, name), 0o600)
     this.dataFile = new DataFile(file, this.stats().pageSize)
-    this.prepare(0)
+    this.dataFile.takeRoom(0)
   }
 
   /**
@@ -57,7 +56,7 @@ export class HotStore {
    */
   commit(blocks: readonly Block[], contents: readonly Content[], beat: { wallMs: number; monoNs: number }, process?: object): void {
     const { db } = this
-    this.prepare(commitBytes(blocks, contents))
+    this.dataFile.takeRoom(commitBytes(blocks, contents))
     // A block body: returning the thenable of `put` would leave the transaction open.
     db.transactionSync(() => {
       for (const block of blocks) {
@@ -85,11 +84,6 @@ export class HotStore {
   setAside(): void {
     // Not closed: LMDB would look into its map, which the file may no longer back.
     setAside(this.folder)
-  }
-
-  private prepare(bytes: number): void {
-    this.dataFile.check()
-    this.dataFile.takeRoom(this.stats().lastPageNumber, bytes)
   }
 
   private stats(): Stats {
