@@ -133,7 +133,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     recorder,
     recording: true,
     fault: process.env['PERF_TEST_FAULT'] ?? '',
-    parseTraceparent: (header) => parseTraceparent(header),
+    parseTraceparent,
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
   const states = new StateSnapshots(recorder)

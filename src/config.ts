@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 // Every setting is declared once, here; nothing else reads the environment.
@@ -232,4 +233,30 @@ function parseStallThreshold(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(word)
   const ms = match === null ? NaN : Number(match[1]) * (match[2] === 's' ? 1000 : 1)
   return ms >= 20 && ms <= 60_000 ? ms : undefined
+}
+
+/** What stands in `perf.config.json`, the file of a project. */
+export interface ProjectConfig {
+  /** Prices of AI models in USD per million tokens, over those of the package: the shape of `prices.json`. */
+  prices?: { date?: string; source?: string; tiers?: Record<string, number>; models?: Record<string, { input: number; output: number }> }
+  /** One sentence when the file could not be read. */
+  problem?: string
+}
+
+/** Reads `perf.config.json` of a folder; an empty object when there is none. Never throws. */
+export function readProjectConfig(folder: string): ProjectConfig {
+  const file = path.join(folder, 'perf.config.json')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return {}
+  }
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+    return { problem: `${file} is not used: it must hold a JSON object.` }
+  } catch (error) {
+    return { problem: `${file} is not used: ${error instanceof Error ? error.message : String(error)}.` }
+  }
 }

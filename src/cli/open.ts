@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { readConfig } from '../config.ts'
+import { readConfig, readProjectConfig, type ProjectConfig } from '../config.ts'
 import { openSession, type SessionReader } from '../store/query.ts'
 import { resolveSession, type Session } from '../store/session.ts'
 import type { CommonOptions } from './cli.ts'
@@ -8,6 +8,13 @@ import { showProgress } from './render/progress.ts'
 /** The folder of the sessions: `--dir`, else PERF_DIR, else its default. */
 export function sessionsDir(options: CommonOptions): string {
   return options.dir === undefined ? readConfig(process.env, process.cwd()).dir : path.resolve(options.dir)
+}
+
+/** What `perf.config.json` of the working directory says of prices; one line on stderr when it cannot be read. */
+export function ownPrices(): ProjectConfig['prices'] {
+  const { prices, problem } = readProjectConfig(process.cwd())
+  if (problem !== undefined) process.stderr.write(`perf-agent: ${problem}\n`)
+  return prices
 }
 
 /** The session the options name. */
@@ -20,6 +27,7 @@ export async function openNamedSession(options: CommonOptions & { sync?: boolean
   const progress = showProgress('Reading new spans')
   try {
     return await openSession(findSession(options), {
+      prices: ownPrices(),
       ...(options.sync === undefined ? {} : { sync: options.sync }),
       onProgress: ({ spans, done, total, waitingFor }) => {
         if (waitingFor !== undefined) progress.update(`waiting for process ${waitingFor}, which is syncing`)

@@ -93,7 +93,7 @@ export class Engine {
     let supported = 0
     let patched = 0
     for (const target of integration.targets) {
-      if (!this.options.satisfies(seen.version, target.versions)) continue
+      if (!isOfModule(target, seen.name) || !this.options.satisfies(seen.version, target.versions)) continue
       supported++
       if (target.type === 'channel') {
         this.subscribe(integration, target, module)
@@ -106,8 +106,17 @@ export class Engine {
         else missing.push(target.path)
       }
     }
-    if (supported === 0) {
-      this.report(entry, seen, 'unsupported', `version ${seen.version} is outside the supported range ${rangesOf(integration)}`, [])
+    const through = integration.through?.find((other) => other.module === seen.name && this.options.satisfies(seen.version, other.versions))
+    if (through !== undefined) {
+      this.report(entry, seen, 'wrapped', `through ${through.by}`, [])
+    } else if (supported === 0) {
+      this.report(
+        entry,
+        seen,
+        'unsupported',
+        `version ${seen.version} is outside the supported range ${rangesOf(integration, seen.name)}`,
+        [],
+      )
     } else if (patched > 0) {
       this.report(entry, seen, 'wrapped', '', missing)
     } else if (missing.length > 0) {
@@ -193,6 +202,13 @@ function matchesFile(target: { file?: string | RegExp }, file: string | undefine
   return typeof wanted === 'string' ? wanted === file : wanted.test(file)
 }
 
-function rangesOf(integration: Integration): string {
-  return [...new Set(integration.targets.map((target) => target.versions))].join(' || ')
+function isOfModule(target: Integration['targets'][number], name: string): boolean {
+  const only = (target as { module?: string }).module
+  return only === undefined || only === name.replace(/^node:/, '')
+}
+
+function rangesOf(integration: Integration, module: string): string {
+  const ranges = integration.targets.filter((target) => isOfModule(target, module)).map((target) => target.versions)
+  const others = (integration.through ?? []).filter((other) => other.module === module).map((other) => other.versions)
+  return [...new Set([...ranges, ...others])].join(' || ')
 }

@@ -55,6 +55,7 @@ export interface Payload {
 /** A parent in another process, from a W3C `traceparent`. */
 export interface RemoteParent {
   traceparent: string | undefined
+  tracestate?: string | undefined
 }
 
 export interface SpanStart {
@@ -65,6 +66,7 @@ export interface SpanStart {
   kind?: SpanKind | undefined
   attributes?: Attributes | undefined
   payloads?: Payload[] | undefined
+  /** Where the caller is another process: its context, or none, and then the span is a root. */
   parent?: RemoteParent | undefined
   /** Overrides the target's `settles` for this call. */
   settles?: Settles | undefined
@@ -102,6 +104,8 @@ export interface Target<S extends CallShape = CallShape> {
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
   file?: string | RegExp
   versions: string
+  /** Only in this one of the integration's modules. */
+  module?: string
   settles: Settles
   /** Index of the callback argument; default the last argument that is a function. */
   callback?: number
@@ -109,7 +113,7 @@ export interface Target<S extends CallShape = CallShape> {
   start(call: Call<S>): SpanStart | undefined
   end?(call: Call<S>, outcome: Outcome<ResultOf<S>>): SpanEnd | undefined
   /** Puts `traceparent` into an outgoing request; called right after start, only for destinations that are allowed. */
-  inject?(call: Call<S>, traceparent: string): void
+  inject?(call: Call<S>, traceparent: string, tracestate: string | undefined): void
   /** Host the call goes to, for the allow list of `inject`. */
   destination?(call: Call<S>): string | undefined
   /** With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. */
@@ -144,7 +148,7 @@ export interface Messages<Message = unknown> {
   /** Host the operation goes to, for the allow list of `inject`. */
   destination?(message: Message): string | undefined
   /** Puts `traceparent` into the outgoing request. */
-  inject?(message: Message, traceparent: string): void
+  inject?(message: Message, traceparent: string, tracestate: string | undefined): void
   /** Channels that say something for the end of the span; a later message replaces an earlier one. */
   updates: Readonly<Record<string, (message: Message) => SpanEnd>>
   /** Channels that end the span. */
@@ -170,6 +174,8 @@ export interface Integration {
   /** Package name, or `node:http`. */
   module: string | readonly string[]
   kind: Layer
+  /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */
+  through?: readonly { module: string; versions: string; by: string }[]
   targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding)[]
 }
 

@@ -43,7 +43,7 @@ export function subscribeMessages(definition: Messages<never>, layer: string, in
     if (started === undefined) return
     const span = startSpan(started, layer, integration, currentSpan(), runtime)
     operations.set(subject(message), { span, update: undefined })
-    if (inject !== undefined && runtime.allowsPropagation(destination?.(message))) inject(message, traceparentOf(span))
+    if (inject !== undefined && runtime.allowsPropagation(destination?.(message))) inject(message, traceparentOf(span), span.trace.state)
   })
   for (const [name, read] of Object.entries(updates)) {
     on(name, (message) => {

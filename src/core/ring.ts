@@ -197,6 +197,8 @@ export interface Trace {
   readonly b: number
   readonly c: number
   readonly d: number
+  /** `tracestate` as it came in, to be passed on with every request of this trace. */
+  readonly state?: string | undefined
 }
 
 const counterIndex = Object.fromEntries(COUNTERS.map((name, index) => [name, index])) as Record<Counter, number>

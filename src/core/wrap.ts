@@ -31,7 +31,7 @@ export interface Runtime {
   readonly recorder: Recorder
   /** False while recording is switched off. */
   recording: boolean
-  parseTraceparent(header: string): RemoteContext | undefined
+  parseTraceparent(header: string, tracestate: string | undefined): RemoteContext | undefined
   allowsPropagation(host: string | undefined): boolean
   /** Name of the integration whose `start` must fail, for the conformance suite (`PERF_TEST_FAULT`). */
   readonly fault: string
@@ -192,7 +192,7 @@ function begin(
       started.settles,
     )
     if (target.inject !== undefined && runtime.allowsPropagation(target.destination?.(call)))
-      target.inject(call, traceparentOf(active.span))
+      target.inject(call, traceparentOf(active.span), active.span.trace.state)
     return active
   } catch (error) {
     noteFault(integration, error)
@@ -204,13 +204,15 @@ function begin(
 export function startSpan(started: SpanStart, layer: string, integration: string, parent: Span | undefined, runtime: Runtime): Span {
   const remote = started.parent === undefined ? undefined : remoteContext(started.parent, runtime)
   const { recorder } = runtime
-  const span = recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, parent, remote)
+  // Whoever calls from another process without saying who it is begins a trace, wherever its connection was accepted.
+  const local = started.parent === undefined ? parent : undefined
+  const span = recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, local, remote)
   if (started.payloads !== undefined) recordPayloads(recorder, span, started.payloads)
   return span
 }
 
 function remoteContext(parent: RemoteParent, runtime: Runtime): RemoteContext | undefined {
-  return parent.traceparent === undefined ? undefined : runtime.parseTraceparent(parent.traceparent)
+  return parent.traceparent === undefined ? undefined : runtime.parseTraceparent(parent.traceparent, parent.tracestate)
 }
 
 function recordPayloads(recorder: Recorder, span: Span, payloads: readonly Payload[]): void {

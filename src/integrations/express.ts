@@ -21,6 +21,7 @@ const pendingMounts = hiddenState<{ at: number; path: unknown }[]>('express.rout
 // every layer it is about to add, the router's next `handle` puts it onto the layers, and a matching layer puts it onto the request.
 // No span per middleware: these hooks only tell the server span its route and its error.
 function routerTargets(
+  module: string,
   versions: string,
   files: { router?: string; route: string; layer: string },
   handleRequest: string,
@@ -33,6 +34,7 @@ function routerTargets(
       ...inRouter,
       path: `${prototype}use`,
       versions,
+      module,
       settles: 'return',
       start({ self, args }) {
         const path = pathArgument(args)
@@ -44,6 +46,7 @@ function routerTargets(
       ...inRouter,
       path: `${prototype}handle`,
       versions,
+      module,
       settles: 'return',
       start({ self }) {
         if (pendingMounts.get(self) !== undefined) markLayers(self)
@@ -54,6 +57,7 @@ function routerTargets(
       file: files.layer,
       path: `prototype.${handleRequest}`,
       versions,
+      module,
       settles: 'return',
       start({ self, args: [request] }) {
         const template = layerTemplates.get(self)
@@ -65,6 +69,7 @@ function routerTargets(
       file: files.layer,
       path: `prototype.${handleError}`,
       versions,
+      module,
       settles: 'return',
       start({ args: [error, request] }) {
         setRequestError(request, error)
@@ -75,6 +80,7 @@ function routerTargets(
       file: files.route,
       path: 'prototype.dispatch',
       versions,
+      module,
       settles: 'return',
       start({ self, args: [request] }) {
         // An unknown mount (a router called by the app's own middleware): `/*`, never the raw path.
@@ -89,14 +95,16 @@ export default defineIntegration({
   name: 'express',
   module: ['express', 'router'],
   kind: 'http',
+  through: [{ module: 'express', versions: '>=5.0.0 <6', by: 'router' }],
   targets: [
     ...routerTargets(
+      'express',
       '>=4.0.0 <5',
       { router: 'lib/router/index', route: 'lib/router/route', layer: 'lib/router/layer' },
       'handle_request',
       'handle_error',
     ),
-    ...routerTargets('>=2.0.0 <3', { route: 'lib/route', layer: 'lib/layer' }, 'handleRequest', 'handleError'),
+    ...routerTargets('router', '>=2.0.0 <3', { route: 'lib/route', layer: 'lib/layer' }, 'handleRequest', 'handleError'),
   ],
 })
 

@@ -39,7 +39,9 @@ function outgoing(path: string): ReturnType<typeof target> {
       }
     },
     destination: ({ args, module }) => readOptions(args, module.name)?.host,
-    inject: ({ args }, traceparent) => withHeader(args, 'traceparent', traceparent),
+    inject({ args }, traceparent, tracestate) {
+      if (withHeader(args, 'traceparent', traceparent) && tracestate !== undefined) withHeader(args, 'tracestate', tracestate)
+    },
     observe(_call, request, end) {
       events.set(request, { response: undefined, error: undefined, destroyed: false, end })
     },
@@ -56,6 +58,7 @@ export default defineIntegration({
     outgoing('request'),
     outgoing('get'),
     target<{ self: ClientRequest; args: [event: string, value: unknown] }>({
+      module: 'http',
       path: 'ClientRequest.prototype.emit',
       versions: '*',
       settles: 'return',
@@ -80,6 +83,7 @@ export default defineIntegration({
       },
     }),
     target<{ self: ClientRequest; args: [error: unknown] }>({
+      module: 'http',
       path: 'ClientRequest.prototype.destroy',
       versions: '*',
       settles: 'return',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { defineIntegration, target } from '../core/integration.ts'
-import type { SpanStart } from '../core/integration.ts'
+import type { RemoteParent, SpanStart } from '../core/integration.ts'
 import { attachState, stateOf } from '../core/request-route.ts'
 import type { RequestState } from '../core/request-route.ts'
 import { httpSpanName, serverAttributes, serverEnd } from '../semantics/http.ts'
@@ -61,6 +61,7 @@ export default defineIntegration({
       },
     }),
     target<{ self: ServerResponse; args: [event: string] }>({
+      module: 'http',
       path: 'ServerResponse.prototype.emit',
       versions: '*',
       settles: 'return',
@@ -71,6 +72,7 @@ export default defineIntegration({
     }),
     // A pipelined request whose connection breaks before its turn: its response never had a socket and emits nothing.
     target<{ self: IncomingMessage; args: [error: unknown] }>({
+      module: 'http',
       path: 'IncomingMessage.prototype._destroy',
       versions: '*',
       settles: 'return',
@@ -96,7 +98,7 @@ function serverSpan(request: IncomingMessage, state: RequestState): SpanStart {
   return {
     name: httpSpanName(method),
     kind: 'server',
-    parent: { traceparent: rawHeader(request, 'traceparent') },
+    parent: callerOf(request),
     attributes: serverAttributes({
       method,
       target: request.url ?? '',
@@ -106,6 +108,11 @@ function serverSpan(request: IncomingMessage, state: RequestState): SpanStart {
       protocolVersion: request.httpVersion,
     }),
   }
+}
+
+function callerOf(request: IncomingMessage): RemoteParent {
+  const traceparent = rawHeader(request, 'traceparent')
+  return { traceparent, tracestate: traceparent === undefined ? undefined : rawHeader(request, 'tracestate') }
 }
 
 /** A header without making Node build `request.headers` (about 1 µs) when the app itself never asks; undefined when it came twice. */

@@ -1,5 +1,5 @@
 import { binding, defineIntegration } from '../core/integration.ts'
-import type { Payload } from '../core/integration.ts'
+import type { Attributes, Payload } from '../core/integration.ts'
 import { messages } from '../core/messages.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
 
@@ -44,19 +44,24 @@ export default defineIntegration({
         return {
           name: httpSpanName(method),
           kind: 'client',
-          attributes: clientAttributes({
-            method,
-            scheme: protocol.slice(0, -1),
-            host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
-            port: port === '' ? undefined : Number(port),
-            path,
-          }),
+          attributes: withRetries(
+            request.headers,
+            clientAttributes({
+              method,
+              scheme: protocol.slice(0, -1),
+              host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
+              port: port === '' ? undefined : Number(port),
+              path,
+            }),
+          ),
           payloads: queryPayload(path),
         }
       },
       destination: ({ request }) => originOf(request.origin).host,
-      inject({ request }, traceparent) {
-        if (!hasTraceparent(request.headers)) request.addHeader('traceparent', traceparent)
+      inject({ request }, traceparent, tracestate) {
+        if (hasTraceparent(request.headers)) return
+        request.addHeader('traceparent', traceparent)
+        if (tracestate !== undefined) request.addHeader('tracestate', tracestate)
       },
       updates: {
         'undici:request:headers': ({ response }) => clientEnd(response?.statusCode),
@@ -89,8 +94,21 @@ function queryPayload(path: string): Payload[] | undefined {
 }
 
 function hasTraceparent(headers: UndiciRequest['headers']): boolean {
-  if (typeof headers === 'string') return /^traceparent:/im.test(headers)
-  return headers.some(
-    (header, index) => index % 2 === 0 && typeof header === 'string' && header.length === 11 && header.toLowerCase() === 'traceparent',
-  )
+  return headerOf(headers, 'traceparent') !== undefined
+}
+
+/** SDKs made by Stainless (openai, anthropic, groq, …) say in a header which attempt a request is. */
+function withRetries(headers: UndiciRequest['headers'], attributes: Attributes): Attributes {
+  const retries = Number(headerOf(headers, 'x-stainless-retry-count') ?? 0)
+  if (retries > 0) attributes['http.request.resend_count'] = retries
+  return attributes
+}
+
+function headerOf(headers: UndiciRequest['headers'], name: string): string | undefined {
+  if (typeof headers === 'string') return new RegExp(`^${name}: *(.*)$`, 'im').exec(headers)?.[1]?.trim()
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const header = headers[i]
+    if (typeof header === 'string' && header.length === name.length && header.toLowerCase() === name) return String(headers[i + 1])
+  }
+  return undefined
 }

@@ -35,17 +35,18 @@ export function readOptions(args: readonly unknown[], module: string): OutgoingR
   }
 }
 
-/** Adds a header to the arguments, on copies of what the app passed; an own header of that name stays. */
-export function withHeader(args: unknown[], name: string, value: string): void {
+/** Adds a header to the arguments, on copies of what the app passed; an own header of that name stays, and the result is false. */
+export function withHeader(args: unknown[], name: string, value: string): boolean {
   const at = isOptions(args[0]) ? 0 : 1
   const options = args[at]
   if (!isOptions(options)) {
     args.splice(1, 0, { headers: { [name]: value } })
-    return
+    return true
   }
   const headers = addHeader(options.headers, name, value)
   // Node itself copies the options the same way: own enumerable properties.
   if (headers !== undefined) args[at] = { ...options, headers }
+  return headers !== undefined
 }
 
 function addHeader(headers: unknown, name: string, value: string): unknown {

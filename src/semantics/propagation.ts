@@ -10,8 +10,11 @@ export interface TraceParent extends RemoteContext {
 const SAMPLED = 1
 const RANDOM = 2
 
-/** Reads a `traceparent` header strictly; undefined for anything that is not one. A later version is read by its first 55 characters. */
-export function parseTraceparent(header: unknown): TraceParent | undefined {
+/**
+ * Reads a `traceparent` header strictly; undefined for anything that is not one. A later version is read by its first 55 characters.
+ * What is valid of `tracestate` goes with the trace.
+ */
+export function parseTraceparent(header: unknown, tracestate?: unknown): TraceParent | undefined {
   if (typeof header !== 'string') return undefined
   const text = header.charCodeAt(0) <= 32 || header.charCodeAt(header.length - 1) <= 32 ? header.trim() : header
   if (text.length < 55 || text[2] !== '-' || text[35] !== '-' || text[52] !== '-') return undefined
@@ -20,7 +23,9 @@ export function parseTraceparent(header: unknown): TraceParent | undefined {
   if (text.length > 55 && (version === 0 || text[55] !== '-')) return undefined
   const flags = hexByte(text, 53)
   if (flags < 0 || !isHex(text, 3, 35) || !isHex(text, 36, 52)) return undefined
-  const trace = { a: word(text, 3), b: word(text, 11), c: word(text, 19), d: word(text, 27) }
+  const state = tracestate === undefined ? undefined : forwardTracestate(tracestate)
+  const ids = { a: word(text, 3), b: word(text, 11), c: word(text, 19), d: word(text, 27) }
+  const trace = state === undefined ? ids : { ...ids, state }
   const parentHigh = word(text, 36)
   const parentLow = word(text, 44)
   if ((trace.a | trace.b | trace.c | trace.d) === 0 || (parentHigh | parentLow) === 0) return undefined

@@ -63,7 +63,7 @@ describe('sync', () => {
     }) // prettier-ignore
     const folder = await generateSession({ dir, instances: [{ blocks: [writer.block({ anchor: { monoNs: 0, wallMs: STARTED_AT } })] }] })
     await sync(folder)
-    expect(await rows(folder, 'SELECT * EXCLUDE (start_ns, span_key, parent_key, trace_key) FROM spans')).toEqual([
+    expect(await rows(folder, 'SELECT * EXCLUDE (self_cpu_ms, start_ns, span_key, parent_key, trace_key) FROM spans')).toEqual([
       {
         span_id: 'fedcba9876543210', parent_id: '0000000100000002', trace_id: 'f0000000000000010000000000000002', session: path.basename(folder),
         name: 'chat gpt-4o', layer: 'ai', integration: 'openai', kind: 'client', start_time: '2026-11-21T10:15:00.0015Z', duration_ms: 2.5,

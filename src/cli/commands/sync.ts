@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { syncSession, type SyncResult } from '../../store/analytics/sync.ts'
 import { listSessions, type Session } from '../../store/session.ts'
 import type { CommonOptions } from '../cli.ts'
-import { findSession, sessionsDir } from '../open.ts'
+import { findSession, ownPrices, sessionsDir } from '../open.ts'
 import { count, duration } from '../render/format.ts'
 import { showProgress } from '../render/progress.ts'
 
@@ -27,6 +27,7 @@ async function syncOne(session: Session): Promise<SyncResult> {
   const progress = showProgress(`Syncing ${session.name}`)
   try {
     return await syncSession(session, {
+      prices: ownPrices(),
       onProgress: ({ spans, waitingFor }) =>
         progress.update(waitingFor === undefined ? `${count(spans)} spans` : `waiting for process ${waitingFor}`),
     })

@@ -1,5 +1,6 @@
 import type { Block } from '../codec/block.ts'
 import { indexBlock, readEvent, readFact, readLink, readPayload } from '../codec/decode-block.ts'
+import type { AddCost } from './ai-cost.ts'
 import type { ShapeTable } from './shape-table.ts'
 import { stageRuntimeFact } from './stage-runtime.ts'
 import { SpanStager } from './stage-spans.ts'
@@ -21,10 +22,11 @@ export function stageBlock(
   block: Block,
   processNumber: number,
   unreadable: Unreadable,
+  withCost: AddCost,
 ): number {
   const index = indexBlock(block)
   clock.anchor(block.anchor)
-  new SpanStager(staging.table('spans'), shapes, clock, block, index, processNumber).stageAll()
+  new SpanStager(staging.table('spans'), shapes, clock, block, index, processNumber, withCost).stageAll()
   for (const at of index.events) {
     const event = readEvent(index, block.strings, at)
     staging.table('events').add(event.spanId, clock.wallNs(event.timeNs), event.name, JSON.stringify(event.attributes), processNumber)

@@ -1,6 +1,7 @@
 import { SpanField } from '../../core/layout.ts'
 import type { Block } from '../codec/block.ts'
 import type { BlockIndex } from '../codec/decode-block.ts'
+import type { AddCost } from './ai-cost.ts'
 import type { ShapeTable } from './shape-table.ts'
 import type { StagedTable } from './staging.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -41,16 +42,26 @@ export class SpanStager {
   readonly #block: Block
   readonly #index: BlockIndex
   readonly #process: number
+  readonly #withCost: AddCost
   /** By name: few groups share one, and a short list is quicker to search than a key of seven fields. */
   readonly #groups = new Map<number, Group[]>()
 
-  constructor(table: StagedTable, shapes: ShapeTable, clock: WallClock, block: Block, index: BlockIndex, process: number) {
+  constructor(
+    table: StagedTable,
+    shapes: ShapeTable,
+    clock: WallClock,
+    block: Block,
+    index: BlockIndex,
+    process: number,
+    withCost: AddCost,
+  ) {
     this.#table = table
     this.#shapes = shapes
     this.#clock = clock
     this.#block = block
     this.#index = index
     this.#process = process
+    this.#withCost = withCost
   }
 
   stageAll(): void {
@@ -104,7 +115,8 @@ export class SpanStager {
     const from = at + SpanField.attributes
     const bytes = view.getUint32(at, true) - SpanField.attributes
     if (group.lastBytes === bytes && this.#isEqual(group.lastAt, from, bytes)) return
-    const text = attributes.json(from, view.getUint16(at + SpanField.attributeCount, true), from + bytes)
+    const recorded = attributes.json(from, view.getUint16(at + SpanField.attributeCount, true), from + bytes)
+    const text = this.#block.strings[group.layer] === 'ai' ? this.#withCost(recorded) : recorded
     const head = this.#headOf(group, text)
     group.lastAt = from
     group.lastBytes = bytes

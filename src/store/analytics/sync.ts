@@ -1,8 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import type { PriceTable } from '../../semantics/prices.ts'
 import type { Block } from '../codec/block.ts'
 import { hotSources, type HotSource, type Session } from '../session.ts'
+import { addCost, type AddCost } from './ai-cost.ts'
 import { Batches } from './batches.ts'
 import { openDatabase, type Database } from './database.ts'
 import { acquireSyncLock } from './lock.ts'
@@ -27,6 +29,8 @@ export interface SyncProgress {
 
 export interface SyncOptions {
   onProgress?: (progress: SyncProgress) => void
+  /** The user's prices of AI models, over those of the package. */
+  prices?: Partial<PriceTable> | undefined
   /** How long to wait for another process that syncs the same session. */
   timeoutMs?: number
 }
@@ -89,6 +93,7 @@ async function syncSources(session: Session, database: Database, result: SyncRes
   if (pending.length === 0) return
   const batches = await Batches.open(database)
   const dir = path.resolve(session.folder, '..', '..')
+  const withCost = addCost(options.prices)
   try {
     for (const [done, source] of pending.entries()) {
       const onBatch = (): void => options.onProgress?.({ spans: result.spans, done, total: pending.length })
@@ -98,7 +103,7 @@ async function syncSources(session: Session, database: Database, result: SyncRes
         if (reader.problem !== undefined) result.problems.push({ source: source.name, reason: reader.problem })
         if (reader.process !== undefined) {
           const number = await storeProcess(connection, reader.process, reader)
-          await new SourceSync(session, source, reader, number, batches, result).run(connection, onBatch)
+          await new SourceSync(session, source, reader, number, batches, result, withCost).run(connection, onBatch)
         }
         await recordSource(connection, source, reader.isFinal, reader.problem)
       } finally {
@@ -119,17 +124,27 @@ class SourceSync {
   readonly #process: number
   readonly #batches: Batches
   readonly #result: SyncResult
+  readonly #withCost: AddCost
   readonly #clock = new WallClock()
   readonly #lastRead = new Map<number, number>()
   #unreadable: Unreadable = { unknownRecords: 0, unknownAttributes: 0, damagedRecords: 0 }
 
-  constructor(session: Session, source: HotSource, reader: SourceReader, process: number, batches: Batches, result: SyncResult) {
+  constructor(
+    session: Session,
+    source: HotSource,
+    reader: SourceReader,
+    process: number,
+    batches: Batches,
+    result: SyncResult,
+    withCost: AddCost,
+  ) {
     this.#session = session
     this.#source = source
     this.#reader = reader
     this.#process = process
     this.#batches = batches
     this.#result = result
+    this.#withCost = withCost
   }
 
   async run(connection: DuckDBConnection, onBatch: () => void): Promise<void> {
@@ -156,7 +171,7 @@ class SourceSync {
   #stage(block: Block): void {
     const { thread, seq } = block
     const { staging, shapes } = this.#batches
-    this.#result.spans += stageBlock(staging, shapes, this.#clock, block, this.#process, this.#unreadable)
+    this.#result.spans += stageBlock(staging, shapes, this.#clock, block, this.#process, this.#unreadable, this.#withCost)
     for (const [name, value] of Object.entries(block.counters ?? {})) this.#count(thread, name, value)
     const previous = this.#lastRead.get(thread)
     const damaged = this.#reader.takeDamagedBlocks()
