@@ -1,6 +1,8 @@
 import type { SwitchObserver } from '../core/context.ts'
 import type { CpuProfile } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
+import { newScriptMaps } from './compiled-scripts.ts'
+import type { ScriptMap } from './compiled-scripts.ts'
 import { InspectorProfiler } from './inspector-profiler.ts'
 import { SpanSwitches } from './span-switches.ts'
 
@@ -18,6 +20,8 @@ export interface CpuProfileMessage {
   /** Entries of `SpanSwitches`. */
   switches: Uint8Array
   lostSwitches: number
+  /** Source maps of scripts that were compiled in this process, each once. */
+  maps: Record<string, ScriptMap>
 }
 
 export interface CpuOptions {
@@ -83,6 +87,7 @@ interface Running {
 function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () => number): Running {
   const { thread, currentSpan, observe, guard, deliver } = options
   const profiler = new InspectorProfiler(intervalUs)
+  const scripts = new Set<string>()
   let number = nextNumber()
   profiler.start(String(number))
   const rotate = (): void => {
@@ -96,7 +101,8 @@ function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () =>
     const lostSwitches = switches.lost
     const log = switches.take()
     if (profile === undefined) return
-    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches })
+    const maps = newScriptMaps(profile, scripts)
+    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches, maps })
   }
   const guardedRotate = (): void => guard('cpu', rotate)
   const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())

@@ -6,6 +6,7 @@ import type { CpuProfile, SpanLogHeader } from '../core/profile-format.ts'
 import type { CpuProfileMessage } from './cpu.ts'
 
 // profiles/<instance>.<thread>.<n>.cpuprofile.<zst|gz>   as V8 writes it
+// profiles/<instance>.<thread>.<n>.maps.<zst|gz>         source maps of scripts compiled in the process, if any
 // profiles/<instance>.<thread>.<n>.spans.<zst|gz>        what span was current at its samples; written first
 
 /** Writes a profile and its span log, mode 0600, compressed; nothing when the thread was idle all the time. Throws when the disk says no. */
@@ -16,6 +17,7 @@ export function writeProfile(folder: string, instance: string, message: CpuProfi
   const header: SpanLogHeader = { v: 1, instance, thread, number, intervalUs, anchor, lostSwitches }
   const base = path.join(folder, `${instance}.${thread}.${number}`)
   // A profile is only looked at when its own file is there: it comes last.
+  if (Object.keys(message.maps).length > 0) writeCompressed(`${base}.maps`, Buffer.from(JSON.stringify(message.maps)))
   writeCompressed(`${base}.spans`, spanLog(header, thinned(message.switches, profile)))
   writeCompressed(`${base}.cpuprofile`, Buffer.from(JSON.stringify({ ...profile, nodes: profile.nodes.map(withShortUrl) })))
 }

@@ -11,7 +11,7 @@ import {
 } from '@duckdb/node-api'
 import type { CpuProfile } from '../../core/profile-format.ts'
 import { attributeSamples, type AttributedProfile } from '../profiles/attribute-samples.ts'
-import { profileFiles, readProfile, readSpanLog, type ProfileFile, type SpanLog } from '../profiles/profile-file.ts'
+import { profileFiles, readProfile, readScriptMaps, readSpanLog, type ProfileFile, type SpanLog } from '../profiles/profile-file.ts'
 import { SourceLocations } from '../profiles/source-locations.ts'
 import { profileNodes, StackTable, type ProfileNode } from '../profiles/stack-table.ts'
 import type { Session } from '../session.ts'
@@ -45,8 +45,10 @@ export async function syncProfiles(session: Session, connection: DuckDBConnectio
     try {
       const profile = readProfile(file)
       const log = readSpanLog(file)
-      if (locations?.instance !== file.instance)
-        locations = { instance: file.instance, locations: new SourceLocations(process.cwd, () => undefined, file.changedMs) }
+      if (locations?.instance !== file.instance) {
+        const maps = readScriptMaps(session, file.instance)
+        locations = { instance: file.instance, locations: new SourceLocations(process.cwd, maps, file.changedMs) }
+      }
       await storeProfile(connection, { file, profile, log, process: process.number, stacks, locations: locations.locations })
     } catch (error) {
       problem = `${error instanceof Error ? error.message : String(error)}; skipped`

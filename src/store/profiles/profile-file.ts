@@ -86,3 +86,19 @@ export function readSpanLog(file: ProfileFile): SpanLog {
     },
   }
 }
+
+/** Source maps of scripts that were compiled in the process, by their URL; what cannot be read is left out. */
+export function readScriptMaps(session: Session, instance: string): Map<string, object> {
+  const folder = path.join(session.folder, 'profiles')
+  const maps = new Map<string, object>()
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(`${instance}.`) || !/\.maps\.(?:zst|gz)$/.test(name)) continue
+    try {
+      const found = JSON.parse(readCompressedFile(path.join(folder, name)).toString()) as Record<string, object>
+      for (const [url, map] of Object.entries(found)) maps.set(url, map)
+    } catch {
+      // Without it the lines are those of the compiled code.
+    }
+  }
+  return maps
+}

@@ -5,22 +5,20 @@ import { GREATEST_LOWER_BOUND, LEAST_UPPER_BOUND, originalPositionFor, TraceMap 
 import type { CpuProfileNode } from '../../core/profile-format.ts'
 import type { Frame } from './stack-table.ts'
 
-/** Source maps of scripts that were compiled in memory, by URL of the script. */
-export type KnownMaps = (url: string) => object | undefined
-
 /** Where functions stand in the source: source maps inline and beside the script are read when first needed. */
 export class SourceLocations {
   readonly #cwd: string | undefined
-  readonly #knownMaps: KnownMaps
+  readonly #knownMaps: ReadonlyMap<string, object>
   readonly #beforeMs: number
   readonly #scripts = new Map<string, Script>()
   readonly #frames = new Map<CpuProfileNode, Frame>()
 
   /**
    * @param cwd files below it are named relative to it
+   * @param knownMaps maps of scripts that were compiled in the process, by their URL
    * @param beforeMs a script written later than this (ms since the epoch) is not the one that ran: its map is left alone
    */
-  constructor(cwd: string | undefined, knownMaps: KnownMaps, beforeMs: number) {
+  constructor(cwd: string | undefined, knownMaps: ReadonlyMap<string, object>, beforeMs: number) {
     this.#cwd = cwd
     this.#knownMaps = knownMaps
     this.#beforeMs = beforeMs
@@ -85,9 +83,9 @@ interface Script {
   lines: string[]
 }
 
-function readScript(url: string, knownMaps: KnownMaps, beforeMs: number): Script {
-  const file = url.startsWith('file:') ? pathOfUrl(url) : url
-  const known = knownMaps(url)
+function readScript(url: string, knownMaps: ReadonlyMap<string, object>, beforeMs: number): Script {
+  const file = url.startsWith('file:') ? pathOfUrl(url) : url.replace(/\?.*$/, '')
+  const known = knownMaps.get(url)
   if (known !== undefined) return { file, map: traceMap(known), lines: [] }
   const none = { file, map: undefined, lines: [] }
   if (!path.isAbsolute(file)) return none
