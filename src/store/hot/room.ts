@@ -15,6 +15,8 @@ const LOCK_BYTES = 8192
 /** Of a meta page: magic, last page in use, transaction (check.ts has the whole layout). */
 const META = { magic: 24, lastPage: 144, txn: 152, bytes: 160 } as const
 const MAGIC = 0xbeefc0de
+/** Where lock.mdb holds the number of the last transaction. */
+const LOCK_TXN_OFFSET = 8
 
 /** `code` of a `DamagedEnvironmentError`. */
 export const DAMAGED_CODE = 'PERF_ENVIRONMENT_DAMAGED'
@@ -27,6 +29,7 @@ export class DamagedEnvironmentError extends Error {
 /** Makes the folder of an environment, when there is room to open one in it. Throws what the disk says. */
 export function takeRoomToOpen(folder: string): void {
   if (OPEN_BYTES > fileSizeLimit()) throw limitError()
+  fs.mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 })
   const probe = `${folder}.room.tmp`
   try {
     fs.writeFileSync(probe, Buffer.alloc(OPEN_BYTES), { mode: 0o600 })
@@ -38,8 +41,15 @@ export function takeRoomToOpen(folder: string): void {
   if (!fs.existsSync(lock)) fs.writeFileSync(lock, Buffer.alloc(LOCK_BYTES), { mode: 0o600, flag: 'wx' })
 }
 
-/** The data file of an open environment. Its descriptor is kept: the environment lives as long as the process. */
+/**
+ * The files of an open environment. Their descriptors are kept: the environment lives as long as the process, and closing any descriptor
+ * of lock.mdb would drop LMDB's own locks on it.
+ */
 export class DataFile {
+  /** Number of the last committed transaction, as of the last `check`. */
+  txn = 0n
+  private readonly lockFd: number
+  private readonly lockTxn = Buffer.alloc(8)
   private readonly file: string
   private readonly fd: number
   private readonly inode: number
@@ -53,6 +63,7 @@ export class DataFile {
     this.file = file
     this.pageBytes = pageBytes
     this.fd = fs.openSync(file, 'r+')
+    this.lockFd = fs.openSync(path.join(path.dirname(file), 'lock.mdb'), 'r+')
     const stat = fs.fstatSync(this.fd)
     this.inode = stat.ino
     this.size = stat.size
@@ -74,6 +85,20 @@ export class DataFile {
         this.lastPage = Number(this.meta.readBigUInt64LE(META.lastPage))
       }
     }
+    this.txn = newest
+    this.repairLock()
+  }
+
+  /**
+   * Whoever opens an environment, to read it too, writes the last transaction it saw into lock.mdb (mdb_env_open2 of lmdb-js 3.5). When the
+   * owner has committed in between, its next transaction would start from the one before: what is in between gets lost, pages in use are
+   * overwritten. Seen within seconds, with three readers that open and close.
+   */
+  private repairLock(): void {
+    fs.readSync(this.lockFd, this.lockTxn, 0, 8, LOCK_TXN_OFFSET)
+    if (this.lockTxn.readBigUInt64LE(0) === this.txn) return
+    this.lockTxn.writeBigUInt64LE(this.txn)
+    fs.writeSync(this.lockFd, this.lockTxn, 0, 8, LOCK_TXN_OFFSET)
   }
 
   /** Checks, and takes room for `bytes` behind the last page in use. Throws what the disk says, or EFBIG at the process's file size limit. */

@@ -4,7 +4,7 @@ import { open } from 'lmdb'
 import type { RootDatabase } from 'lmdb'
 import type { Block } from '../codec/block.ts'
 import { checkDataFile } from './check.ts'
-import { DataFile, takeRoomToOpen } from './room.ts'
+import { DamagedEnvironmentError, DataFile, takeRoomToOpen } from './room.ts'
 
 /** A payload's text under its hash. */
 export interface Content {
@@ -28,6 +28,8 @@ export class HotStore {
   private readonly blocks: { thread: number; seq: number; spans: number }[] = []
   private rotatedSpans = 0
   private readonly dataFile: DataFile
+  private lastBlocks: readonly Block[] = []
+  private lastContents: readonly Content[] = []
   readonly folder: string
 
   /** Opens the environment, or makes it; a damaged one that is in its place is set aside. Throws what the disk says. */
@@ -55,8 +57,21 @@ export class HotStore {
    * `DamagedEnvironmentError` when the file is no longer what it was: set it aside then.
    */
   commit(blocks: readonly Block[], contents: readonly Content[], beat: { wallMs: number; monoNs: number }, process?: object): void {
-    const { db } = this
     this.dataFile.takeRoom(commitBytes(blocks, contents))
+    const before = this.dataFile.txn
+    this.put(blocks, contents, beat, process)
+    this.dataFile.check()
+    if (this.dataFile.txn === before) {
+      // A reader that opened in between made LMDB start from the transaction before the last: that one is gone, and is put again.
+      this.put(this.lastBlocks, this.lastContents, beat)
+    } else if (this.dataFile.txn !== before + 1n) throw new DamagedEnvironmentError('another process opened it at the wrong moment')
+    this.lastBlocks = blocks
+    this.lastContents = contents
+    for (const { thread, seq, spans } of blocks) this.blocks.push({ thread, seq, spans })
+  }
+
+  private put(blocks: readonly Block[], contents: readonly Content[], beat: object, process?: object): void {
+    const { db } = this
     // A block body: returning the thenable of `put` would leave the transaction open.
     db.transactionSync(() => {
       for (const block of blocks) {
@@ -66,7 +81,6 @@ export class HotStore {
       if (process !== undefined) db.putSync(['m', 'process'], process)
       db.putSync(['m', 'beat'], beat)
     })
-    for (const { thread, seq, spans } of blocks) this.blocks.push({ thread, seq, spans })
   }
 
   /** Writes one of the `["m", …]` entries. */
