@@ -34,6 +34,7 @@ import type { SpillEnd } from '../src/writer/spill.ts'
 import { installHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
 import { createProfiling } from './profiling.ts'
+import { passSignalsOn, remoteControl } from './remote-control.ts'
 import { sayOnce } from './say.ts'
 import { newOriginTable, noteThreadOrigins, threadOrigin } from './thread-origin.ts'
 import { isMainThread, threadId } from './threads.ts'
@@ -146,7 +147,13 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
   })
   for (const entry of registry) if (entry.always === true) engine.subscribeAlways(entry.name)
-  install(key, { version: __AGENT_VERSION__, api: createHandApi(runtime, states), tools: createTools(runtime), running: runningSpan })
+  install(key, {
+    version: __AGENT_VERSION__,
+    api: createHandApi(runtime, states),
+    tools: createTools(runtime),
+    running: runningSpan,
+    ...remoteControl(runtime),
+  })
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
   installHandoff(shared.process, bootFile)
@@ -168,6 +175,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     joined: config.session !== '',
     probe,
     metrics: config.metrics,
+    triggers: config.triggers,
     stallMs: isDebugged() ? 0 : config.stalls,
   }
   const writer = startWriter(file, shared.control, settings, (error) =>
@@ -178,8 +186,9 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     ),
   )
   const answering = new AppProbe(probe, load)
-  for (const type of ['ping', 'sample'] as const)
+  for (const type of ['ping', 'sample', 'presence'] as const)
     writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
+  passSignalsOn(writer)
   return writer
 }
 

@@ -70,7 +70,12 @@ export const configTable = [
   { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
   { name: 'PERF_HEAP', type: 'choice', choices: ['off', 'sampling'], default: 'off', doc: 'Allocation sampling.' },
   { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
-  { name: 'PERF_TRIGGERS', type: 'string', default: '', doc: 'What starts a snapshot or profile by itself.' },
+  {
+    name: 'PERF_TRIGGERS',
+    type: 'string',
+    default: '',
+    doc: 'What starts a snapshot or profile by itself, e.g. `heap>500MB:snapshot; lag>200ms:cpu 5s` (docs/triggers.md).',
+  },
   { name: 'PERF_SCORERS', type: 'string', default: '', doc: 'Module with quality scorers, run after the session.' },
   {
     name: 'PERF_MAX_BYTES',
@@ -107,6 +112,8 @@ export interface Config {
   propagate: string[]
   sample: number
   metrics: boolean
+  /** As written; the writer thread reads it. */
+  triggers: string
   /** From how many milliseconds on a blocked event loop is a stall; 0 is off. */
   stalls: number
   /** Sampling interval of the CPU profile in microseconds; 0 is off. */
@@ -190,6 +197,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     propagate: list('PERF_PROPAGATE'),
     sample,
     stalls,
+    triggers: text('PERF_TRIGGERS'),
     metrics: boolean('PERF_METRICS', true),
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),

@@ -134,10 +134,24 @@ action(
   async () => (await import('./commands/export.ts')).exportSession,
 )
 action(
-  command('snapshot', "snapshots of the app's own state: `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`")
+  command('snapshot', "heap snapshot of a running process; of the app's own state: `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`")
     .argument('[words...]', '`list`, `show <n>`, or `diff` and two numbers (or one name: its first and its last)')
-    .option('--limit <n>', 'rows at most', '40'),
+    .option('--limit <n>', 'rows at most', '40')
+    .option('--pid <pid>', 'which process, where several run'),
   async () => (await import('./commands/snapshot.ts')).snapshot,
+)
+action(
+  command('profile', 'CPU profile of the next seconds of a running process, also while its event loop is blocked', 'of the running process')
+    .option('--seconds <n>', 'how long', '5')
+    .option('--pid <pid>', 'which process, where several run')
+    .option('--heap', 'allocations instead of CPU'),
+  async () => (await import('./commands/profile.ts')).profile,
+)
+action(
+  command('recording', 'switch the recording of a running process on or off', 'of the running process')
+    .argument('<on|off>', '`on` or `off`')
+    .option('--pid <pid>', 'which process, where several run'),
+  async () => (await import('./commands/recording.ts')).recording,
 )
 action(
   command('doctor', 'what was and was not instrumented, and whether the machine is fit'),

@@ -11,7 +11,7 @@ const GC_FIELDS = 4
 export const GC_ENTRIES = 512
 
 /** 32-bit words of the probe memory. */
-export const ProbeWord = { pong: 0, sample: 1, collections: 2 } as const
+export const ProbeWord = { pong: 0, sample: 1, collections: 2, presence: 3 } as const
 
 /** Doubles of the probe memory: times in ns or ms as named, sizes in bytes, cumulative where they only grow. */
 export const ProbeValue = {

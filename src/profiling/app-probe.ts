@@ -6,7 +6,8 @@ import type { ProbeMemory } from '../core/probe-memory.ts'
 
 /** A question of the writer thread; the answer stands in the probe memory under the same number. */
 export interface ProbeQuestion {
-  type: 'ping' | 'sample'
+  /** `ping`: when does the loop come to it; `sample`: measure; `presence`: does it come to it at all just now. */
+  type: 'ping' | 'sample' | 'presence'
   number: number
 }
 
@@ -35,6 +36,8 @@ export class AppProbe {
     if (question.type === 'sample') {
       guard('probe', () => this.sample())
       Atomics.store(words, ProbeWord.sample, question.number)
+    } else if (question.type === 'presence') {
+      Atomics.store(words, ProbeWord.presence, question.number)
     } else {
       values[ProbeValue.pongNs] = nowNs()
       Atomics.store(words, ProbeWord.pong, question.number)

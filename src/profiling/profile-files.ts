@@ -22,6 +22,16 @@ export function writeProfile(folder: string, instance: string, message: CpuProfi
   writeCompressed(`${base}.cpuprofile`, Buffer.from(JSON.stringify({ ...profile, nodes: profile.nodes.map(withShortUrl) })))
 }
 
+let heapProfiles = 0
+
+/** Writes an allocation profile, mode 0600, compressed, and gives the name of its file. Throws when the disk says no. */
+export function writeHeapProfile(folder: string, instance: string, profile: object): string {
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const name = `${instance}.0.${heapProfiles++}.heapprofile`
+  writeCompressed(path.join(folder, name), Buffer.from(JSON.stringify(profile)))
+  return name
+}
+
 function isIdle({ nodes, samples }: CpuProfile): boolean {
   const idle = new Set(nodes.flatMap(({ id, callFrame }) => (IDLE.has(callFrame.functionName) && callFrame.url === '' ? [id] : [])))
   // The first and the last sample are of the profiler's own start and end.

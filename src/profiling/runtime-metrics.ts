@@ -16,6 +16,8 @@ const GC_KINDS: Readonly<Record<number, string>> = { 1: 'minor', 2: 'minor', 4: 
 
 export interface RuntimeMetricsOptions {
   memory: SharedArrayBuffer
+  /** Runs what must not be cut off by the end of the process; not at all once that has begun. */
+  atWork(work: () => void): void
   /** Asks the app thread a question. */
   ask(question: { type: 'sample'; number: number }): void
   /** Nothing is measured before there is something to keep. */
@@ -49,9 +51,10 @@ export class RuntimeMetrics {
 
   /** Begins to measure. */
   start(): void {
+    const round = (): void => this.options.atWork(() => this.round())
     this.timer = setTimeout(() => {
-      this.round()
-      this.timer = setInterval(() => this.round(), INTERVAL_MS)
+      round()
+      this.timer = setInterval(round, INTERVAL_MS)
     }, FIRST_MS)
   }
 

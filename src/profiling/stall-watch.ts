@@ -19,12 +19,16 @@ export interface StallFact {
 export interface StallWatchOptions {
   memory: SharedArrayBuffer
   thresholdMs: number
+  /** Runs what must not be cut off by the end of the process; not at all once that has begun. */
+  atWork(work: () => void): void
   /** Asks the app thread to answer as soon as its loop comes to it. */
   ask(question: { type: 'ping'; number: number }): void
   /** Keeps a stall; called twice for one that was seen while it lasted. */
   stalled(stall: StallFact): void
   /** How long a question waited for the loop. */
   delayed(delayNs: number): void
+  /** How long a question has waited for the loop for certain, also while it goes on waiting. */
+  lagging?(ms: number): void
 }
 
 /** The process used less CPU between two looks: its main thread cannot have been busy. The writer's own use is below this. */
@@ -88,11 +92,18 @@ export class StallWatch {
   }
 
   private look(): void {
+    this.options.atWork(() => this.lookNow())
+    this.later()
+  }
+
+  private lookNow(): void {
     const now = nowNs()
     const { question } = this
     if (question === undefined || this.settle(question)) this.askIfBusy(now)
-    else if (this.isStall(question, now)) this.capture(question, now)
-    this.later()
+    else {
+      this.options.lagging?.((now - question.askedNs) / 1e6)
+      if (this.isStall(question, now)) this.capture(question, now)
+    }
   }
 
   /** Busy for the threshold as far as can be told, and for half of it for certain: the loop has not come to the question. */
@@ -124,6 +135,7 @@ export class StallWatch {
     this.question = undefined
     this.lastLookNs = Math.max(this.lastLookNs, answeredNs)
     this.options.delayed(Math.max(0, answeredNs - question.askedNs))
+    this.options.lagging?.((answeredNs - question.askedNs) / 1e6)
     if (!this.isStall(question, answeredNs)) return true
     void (question.capture ?? Promise.resolve()).then(() => this.report(question, answeredNs, true))
     return true

@@ -17,6 +17,8 @@ export type OpenSpans = 'none' | 'aged' | 'all'
 /** Turns the records of one ring into blocks: strings gathered, text redacted, payloads replaced by their hashes. */
 export class BlockBuilder {
   readonly reader: RingReader
+  /** Told of every ended span, where somebody counts them. */
+  onSpan: ((name: string, durationNs: number) => void) | undefined
   private readonly redactor: Redactor
   private readonly payloads: PayloadStore
   private readonly facts: FactWriter
@@ -63,6 +65,11 @@ export class BlockBuilder {
     return { block: this.block(records, spans), release }
   }
 
+  /** Name and start of every span that is open now. */
+  eachOpen(found: (name: string, startNs: number) => void): void {
+    this.reader.eachOpen((name, startNs) => found(this.strings[name] ?? '', startNs))
+  }
+
   private block(records: number, spans: number): Block {
     const strings: Record<string, string> = {}
     for (const id of this.used) strings[id] = this.strings[id] ?? ''
@@ -96,6 +103,10 @@ export class BlockBuilder {
         case RecordType.span:
           records++
           spans++
+          this.onSpan?.(
+            this.strings[view.getUint32(at + SpanField.name, true)] ?? '',
+            view.getFloat64(at + SpanField.endNs, true) - view.getFloat64(at + SpanField.startNs, true),
+          )
           this.use(view.getUint32(at + SpanField.name, true))
           this.use(view.getUint32(at + SpanField.layer, true))
           this.use(view.getUint32(at + SpanField.integration, true))

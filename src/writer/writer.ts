@@ -6,7 +6,8 @@ import { parentPort, receiveMessageOnPort, threadId, workerData } from 'node:wor
 import { nowNs } from '../core/clock.ts'
 import { Header, RingOwner, WriterGate, WriterState, WriterWord } from '../core/layout.ts'
 import type { CpuProfileMessage } from '../profiling/cpu.ts'
-import { writeProfile } from '../profiling/profile-files.ts'
+import { writeHeapProfile, writeProfile } from '../profiling/profile-files.ts'
+import { megabytes } from '../profiling/snapshot-plan.ts'
 import type { Block } from '../store/codec/block.ts'
 import { RingReader } from '../store/hot/ring-reader.ts'
 import { DAMAGED_CODE } from '../store/hot/room.ts'
@@ -16,6 +17,7 @@ import { RuntimeMetrics } from '../profiling/runtime-metrics.ts'
 import { StallWatch } from '../profiling/stall-watch.ts'
 import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
+import { Control } from './control.ts'
 import type { OpenSpans } from './block-builder.ts'
 import { cannotStore } from '../core/cannot-store.ts'
 import { OwnFacts } from './own-facts.ts'
@@ -45,6 +47,8 @@ interface Settings {
   metrics: boolean
   /** From how many milliseconds on a blocked event loop is a stall; 0: not watched. */
   stallMs: number
+  /** `PERF_TRIGGERS` as written. */
+  triggers: string
 }
 
 interface EndMark {
@@ -73,6 +77,9 @@ const endedRings = new WeakMap<BlockBuilder, number>()
 const ownFacts = new OwnFacts(threadId)
 let payloads: PayloadStore | undefined
 let store: HotStore | undefined
+let remote: Control | undefined
+/** Profiles of the main thread that were written. */
+let storedProfiles = 0
 let pending: Block[] = []
 let pendingContents: PayloadContent[] = []
 let pendingBytes = 0
@@ -92,7 +99,9 @@ function adopt(memory: SharedArrayBuffer): void {
   const reader = new RingReader(memory)
   if (Atomics.load(reader.header, Header.ended) === 1) return
   if (Atomics.compareExchange(reader.header, Header.owner, RingOwner.nobody, RingOwner.writer) !== RingOwner.nobody) return
-  builders.push(new BlockBuilder(reader, redactor, payloadStore()))
+  const builder = new BlockBuilder(reader, redactor, payloadStore())
+  remote?.watchSpans(builder)
+  builders.push(builder)
 }
 
 function payloadStore(): PayloadStore {
@@ -293,12 +302,14 @@ function openStore(): void {
   const { HotStore } = ownRequire('./hot-store.cjs') as typeof import('../store/hot/write.ts')
   store = new HotStore(settings.process.sessionDir, settings.process.instance)
   commit([], [], storedNs, processMeta(settings.process, settings.given, redactor))
+  remote?.listen()
 }
 
 function storeProfile(message: CpuProfileMessage): void {
   attempt(() => {
     openStore()
     writeProfile(path.join(settings.process.sessionDir, 'profiles'), settings.process.instance, message, wallAnchor())
+    if (message.thread === 0) storedProfiles++
   })
 }
 
@@ -334,6 +345,7 @@ function flush(number: number, end: EndMark | undefined): void {
       nextTryMs = 0
       if (end !== undefined) {
         stalls?.stop()
+        remote?.stop()
         metrics?.finish()
       }
       collect(end === undefined ? 'none' : 'all')
@@ -378,30 +390,67 @@ function createSnapshots(): HeapSnapshots {
   })
 }
 
+function createControl(): Control {
+  return new Control({
+    probe: settings.probe,
+    triggers: settings.triggers,
+    sessionDir: settings.process.sessionDir,
+    instance: settings.process.instance,
+    builders,
+    ask: (message) => parentPort?.postMessage(message),
+    askForProfile: (ms) => parentPort?.postMessage({ type: 'profile', ms }),
+    storedProfiles: () => storedProfiles,
+    storeProfile: (message) => atWork(() => storeProfile(message)),
+    storeHeapProfile: (profile) => {
+      atWork(openStore)
+      return writeHeapProfile(path.join(settings.process.sessionDir, 'heap'), settings.process.instance, profile)
+    },
+    takeSnapshot,
+    note(fact) {
+      if (hasStarted()) ownFacts.add('action', fact)
+    },
+    warn,
+  })
+}
+
+async function takeSnapshot(reason: string, onPlan: (text: string) => void): Promise<string> {
+  const outcome = await snapshots.take(reason, (plan) => {
+    if (plan.refusal === undefined)
+      onPlan(`heap ${megabytes(plan.heapUsedBytes)}: the app will stand still for about ${(plan.pauseMs / 1000).toFixed(1)} s`)
+  })
+  if (!outcome.taken) throw new Error(outcome.why)
+  return `heap snapshot ${path.basename(outcome.file)} (${megabytes(outcome.bytes)}), the app stood still for ${(outcome.pauseMs / 1000).toFixed(1)} s`
+}
+
 function startMetrics(): RuntimeMetrics | undefined {
-  if (!settings.metrics) return undefined
+  if (!settings.metrics && remote?.engine.watches('heap', 'rss', 'growth', 'near-oom') !== true) return undefined
   const started = new RuntimeMetrics({
     memory: settings.probe,
     ask: (question) => parentPort?.postMessage(question),
     isRecording: hasStarted,
+    atWork,
     emit: (kind, fact) => ownFacts.add(kind, fact),
+    measured: (values) => remote?.measured(values),
   })
   started.start()
   return started
 }
 
 function watchStalls(): StallWatch | undefined {
-  if (settings.stallMs === 0) return undefined
+  const watchesLag = remote?.engine.watches('lag') === true
+  if (settings.stallMs === 0 && !watchesLag) return undefined
   const watch = new StallWatch({
     memory: settings.probe,
-    thresholdMs: settings.stallMs,
+    thresholdMs: settings.stallMs || 100,
+    atWork,
     ask: (question) => parentPort?.postMessage(question),
     stalled(stall) {
-      if (!hasStarted()) return
+      if (!hasStarted() || settings.stallMs === 0) return
       ownFacts.add('stall', stall, true)
-      tick()
+      setImmediate(tick)
     },
     delayed: (delayNs) => metrics?.addDelay(delayNs),
+    lagging: (ms) => remote?.engine.onLag(ms),
   })
   watch.start()
   return watch
@@ -431,9 +480,12 @@ parentPort?.on('message', (message: { type?: string; number?: number; end?: EndM
   if (message.type === 'flush') atWork(() => flush(message.number ?? 0, message.end))
   else if (message.type === 'cpu-profile') atWork(() => storeProfile(message as CpuProfileMessage))
   else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
+  else if (message.type === 'signal') remote?.engine.onSignal(message.reason ?? '')
 })
 adopt(settings.memory)
 const snapshots = createSnapshots()
+remote = createControl()
+for (const builder of builders) remote.watchSpans(builder)
 const metrics = startMetrics()
 const stalls = watchStalls()
 for (const problem of problems) warn(problem)

@@ -2,17 +2,22 @@ import { UsageError } from '../../errors.ts'
 import { diffStates, stateSnapshot, stateSnapshots } from '../../analysis/state-diff.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../cli.ts'
+import { commandProcess } from '../live-process.ts'
 import { openNamedSession } from '../open.ts'
 import { renderStateDiff, renderStates } from '../render/states.ts'
 import { terminalOf } from '../render/terminal.ts'
 import { positiveInteger } from './report.ts'
 
-type SnapshotOptions = CommonOptions & { limit?: string }
+type SnapshotOptions = CommonOptions & { limit?: string; pid?: string }
 
-/** `perf-agent snapshot list | show | diff`: snapshots of the app's own state. */
+/** `perf-agent snapshot`: a heap snapshot of a running process; `snapshot list | show | diff`: snapshots of the app's own state. */
 export async function snapshot(words: string[], options: SnapshotOptions): Promise<void> {
   const limit = positiveInteger('--limit', options.limit ?? '40')
-  const [verb = 'list', ...rest] = words
+  const [verb, ...rest] = words
+  if (verb === undefined) {
+    await commandProcess(options, { command: 'snapshot' })
+    return
+  }
   const reader = await openNamedSession(options)
   try {
     process.stdout.write(await answer(reader, verb, rest, options.json === true, limit))

@@ -44,6 +44,7 @@ const PAYLOADS = `INSERT INTO store.payloads SELECT span_id, role, size, hash, p
 const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT ON (hash) hash, text FROM stage_contents`
 
 const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics`
+const ACTIONS = `INSERT INTO store.actions SELECT process, time_ns, cause, action, outcome, detail FROM stage_actions`
 const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
 
 // A stall that was seen while it lasted comes twice; with its end it is complete.
@@ -92,6 +93,7 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
     ...(staging.rows('metrics') > 0 ? [METRICS] : []),
     ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
     ...(staging.rows('stalls') > 0 ? STALLS : []),
+    ...(staging.rows('actions') > 0 ? [ACTIONS] : []),
     COUNTERS,
     SEQUENCES,
   ]

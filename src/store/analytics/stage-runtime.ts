@@ -13,6 +13,7 @@ export function stageRuntimeFact(staging: Staging, clock: WallClock, fact: FactR
   if (fact.kind === FactKind.metrics) stageMetrics(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.gc) stageCollections(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.stall) stageStall(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.action) stageAction(staging, clock, fact.value, process)
   else return false
   return true
 }
@@ -79,4 +80,11 @@ function stageStall(staging: Staging, clock: WallClock, value: unknown, process:
       code?.line ?? null,
       text ?? null,
     )
+}
+
+function stageAction(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+  const { t, ...texts } = value as Record<string, unknown>
+  if (typeof t !== 'number') return
+  const text = (name: string): string | null => (typeof texts[name] === 'string' ? texts[name] : null)
+  staging.table('actions').add(process, clock.wallNs(t), text('cause'), text('action'), text('outcome'), text('detail'))
 }

@@ -25,6 +25,7 @@ export const STAGES = {
     ['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['span_id', UBIGINT], ['call', VARCHAR], ['function', VARCHAR],
     ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR],
   ],
+  actions: [['process', UINTEGER], ['time_ns', BIGINT], ['cause', VARCHAR], ['action', VARCHAR], ['outcome', VARCHAR], ['detail', VARCHAR]],
   counters: [['process', UINTEGER], ['thread', INTEGER], ['name', VARCHAR], ['value', BIGINT]],
   contents: [['hash', VARCHAR], ['text', VARCHAR]],
   sequences: [['source', VARCHAR], ['thread', INTEGER], ['last_seq', BIGINT]],

@@ -273,6 +273,17 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...THREAD,
     },
   },
+  actions: {
+    doc: 'Snapshots and profiles that a trigger or a command asked for, and what came of them.',
+    columns: {
+      time: 'when (UTC)',
+      cause: 'the trigger as it was written, or `command`',
+      action: '`snapshot`, `cpu`, `heap-sampling`, `heap-profile`, `recording`',
+      outcome: '`done`, `refused`, `suppressed` (it has fired too often)',
+      detail: 'one sentence',
+      ...PROCESS,
+    },
+  },
   gc: {
     doc: 'Garbage collections of the main thread, from 250 ms after the start on.',
     columns: {

@@ -94,6 +94,16 @@ export class RingReader {
     }
   }
 
+  /** Name (string id) and start in ns of every slot that is open now. */
+  eachOpen(found: (name: number, startNs: number) => void): void {
+    const used = Math.min(this.header[Header.slotsUsed] ?? 0, this.slotCount)
+    for (let slot = 0; slot < used; slot++) {
+      if (this.slotWords[slot * 16] !== 1) continue
+      const at = HEADER_BYTES + slot * SLOT_BYTES
+      found(this.view.getUint32(at + SlotField.name, true), this.view.getFloat64(at + SlotField.startNs, true))
+    }
+  }
+
   private openRecord(slot: number): Buffer {
     const record = Buffer.alloc(SpanField.attributes)
     record.writeUInt32LE(SpanField.attributes, 0)
