@@ -4,6 +4,8 @@ import { MainInspector } from './main-inspector.ts'
 export interface BlockedStack {
   /** Frames as V8 writes them, innermost first; empty when no JavaScript was running. */
   stack: string
+  /** The frames above the app's own were the same for a while: what is called there blocks, and did not just happen to be on top. */
+  isSteady: boolean
   /** 16 hex digits of the span whose code was running. */
   span: string | undefined
 }
@@ -23,6 +25,9 @@ const EXPRESSION = `(() => {
 })()
 //# sourceURL=${SOURCE}`
 
+/** Time between two looks, in ms. */
+const STEADY_MS = 40
+
 /** Looks into the main thread. Undefined when it did not answer within the time (in ms), as while it waits in a system call, or cannot be asked. */
 export async function captureBlockedStack(
   answerWithinMs: number,
@@ -31,18 +36,32 @@ export async function captureBlockedStack(
   const connection = MainInspector.connect()
   if (connection === undefined) return undefined
   onConnect(connection)
+  try {
+    const askedMs = performance.now()
+    const first = await look(connection, answerWithinMs)
+    if (first === undefined || first.stack === '') return first
+    // It answers when its system call returns, with that call on the stack.
+    if (performance.now() - askedMs > STEADY_MS) return { ...first, isSteady: true }
+    await new Promise((resolve) => setTimeout(resolve, STEADY_MS))
+    const second = await look(connection, STEADY_MS)
+    return { ...first, isSteady: second?.stack.split('\n')[0] === first.stack.split('\n')[0] }
+  } finally {
+    connection.close()
+  }
+}
+
+async function look(connection: MainInspector, answerWithinMs: number): Promise<BlockedStack | undefined> {
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), answerWithinMs)))
+  const answer = connection.post<{ result?: { value?: unknown } }>('Runtime.evaluate', {
+    expression: EXPRESSION,
+    silent: true,
+    returnByValue: true,
+  })
   try {
-    const answer = connection.post<{ result?: { value?: unknown } }>('Runtime.evaluate', {
-      expression: EXPRESSION,
-      silent: true,
-      returnByValue: true,
-    })
     return parse((await Promise.race([answer, tooLate]))?.result?.value)
   } finally {
     clearTimeout(timer)
-    connection.close()
   }
 }
 
@@ -51,5 +70,5 @@ function parse(value: unknown): BlockedStack | undefined {
   const [stack, span] = JSON.parse(value) as [unknown, unknown]
   if (typeof stack !== 'string') return undefined
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !line.includes(SOURCE))
-  return { stack: frames.join('\n'), span: typeof span === 'string' && span !== '' ? span : undefined }
+  return { stack: frames.join('\n'), isSteady: false, span: typeof span === 'string' && span !== '' ? span : undefined }
 }

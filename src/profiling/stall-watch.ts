@@ -13,6 +13,8 @@ export interface StallFact {
   d: number
   over: boolean
   stack?: string
+  /** The frames above the app's own were the same for a while. */
+  steady?: boolean
   span?: string
 }
 
@@ -158,7 +160,7 @@ export class StallWatch {
       t: Math.round(sinceNs),
       d: Math.round(endNs - sinceNs),
       over,
-      ...(found === undefined || found.stack === '' ? {} : { stack: found.stack }),
+      ...(found === undefined || found.stack === '' ? {} : { stack: found.stack, steady: found.isSteady }),
       ...(found?.span === undefined ? {} : { span: found.span }),
     })
   }

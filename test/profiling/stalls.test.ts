@@ -54,7 +54,7 @@ describe.each(['esm', 'cjs'] as const)('stalls of a program (%s)', (format) => {
     const stalls = await stallsOf(run)
     const burner = stalls.find(({ span }) => span === 'burner')
     expect(burner).toMatchObject({ function: 'burn' })
-    expect(burner?.stack).toMatch(/^\s+at (get performance[^]*)?burn \(/)
+    expect(burner?.stack).toContain('burn (')
     expect(burner?.stack).not.toContain('perf-agent-stall')
     // From the beginning to half a threshold before it; a busy machine only makes it longer.
     expect(burner?.duration_ms).toBeGreaterThan(700)

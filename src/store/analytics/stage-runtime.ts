@@ -60,11 +60,16 @@ function stageCollections(staging: Staging, clock: WallClock, value: unknown, pr
   }
 }
 
+/** Functions that are worth naming even when they were seen on top of the stack once only. */
+const KNOWN_TO_BLOCK =
+  /Sync$|^(?:JSON|RegExp|Atomics)\.|^(?:Array|String|TypedArray)\.(?:sort|replace|replaceAll|match|split|join)$|^structuredClone$/
+
 function stageStall(staging: Staging, clock: WallClock, value: unknown, process: number): void {
-  const { t, d, stack, span } = value as { t?: unknown; d?: unknown; stack?: unknown; span?: unknown }
+  const { t, d, stack, steady, span } = value as Record<string, unknown>
   if (typeof t !== 'number' || typeof d !== 'number') return
   const text = typeof stack === 'string' ? stack : undefined
-  const { call, code } = readStack(text ?? '')
+  const { call: onTop, code } = readStack(text ?? '')
+  const call = onTop !== null && (steady === true || KNOWN_TO_BLOCK.test(onTop)) ? onTop : null
   const spanId = typeof span === 'string' && /^[0-9a-f]{16}$/.test(span) ? BigInt(`0x${span}`) : null
   staging
     .table('stalls')

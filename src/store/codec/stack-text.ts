@@ -24,7 +24,7 @@ export function readStack(text: string): StackSummary {
     const location = /^(.*):(\d+):\d+$/.exec(place)
     const file = (location?.[1] ?? place).replace(/^file:\/\//, '')
     if (location === null || file.startsWith('node:') || file === '<anonymous>') {
-      // A getter that happened to be on top blocks nobody.
+      // A getter that happens to be on top blocks nobody.
       if (!name.startsWith('get ')) call = plain(name) || null
       continue
     }
