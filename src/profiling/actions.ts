@@ -76,6 +76,7 @@ async function profileFromOutside(ms: number, host: ActionsHost): Promise<string
       intervalUs: INTERVAL_US,
       profile: stopped.profile,
       switches: spanAtStart(stopped.profile, running?.span),
+      maps: {},
       lostSwitches: 0,
     })
     return `CPU profile of ${seconds(ms)}, from outside: the main thread was blocked`
