@@ -171,6 +171,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     maxBytes: config.maxBytes,
     log: config.log,
     given: config.given,
+    isRestricted: 'permission' in process,
     ringChannel: RING_CHANNEL,
     joined: config.session !== '',
     probe,

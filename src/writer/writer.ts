@@ -42,6 +42,8 @@ interface Settings {
   ringChannel: string
   /** The session was given to this process (`perf-agent run`): it exists even without a span. */
   joined: boolean
+  /** Node's permission model is on. */
+  isRestricted: boolean
   /** Memory of the app thread's probe. */
   probe: SharedArrayBuffer
   metrics: boolean
@@ -145,6 +147,7 @@ function tick(): void {
   atWork(() => {
     adoptOffered()
     if (!hasStarted()) return
+    loadHotStore()
     collect('aged')
     storePending()
     housekeep()
@@ -152,7 +155,7 @@ function tick(): void {
 }
 
 /** Runs `work` unless the process is ending; it does not end meanwhile. */
-function atWork(work: () => void): void {
+function atWork(work: () => unknown): void {
   if (Atomics.compareExchange(control, WriterWord.gate, WriterGate.open, WriterGate.busy) !== WriterGate.open) return
   try {
     work()
@@ -295,11 +298,26 @@ function dropOverflow(): void {
   if (pendingContents.length > 10_000) pendingContents = []
 }
 
+let hotStore: typeof import('../store/hot/write.ts') | undefined
+
+/**
+ * LMDB, loaded with the first span: a process that records nothing does without it. Throws where it cannot be loaded, before anything was
+ * taken from a ring: that ends this thread, and the app thread spills.
+ */
+function loadHotStore(): typeof import('../store/hot/write.ts') {
+  try {
+    hotStore ??= ownRequire('./hot-store.cjs') as typeof import('../store/hot/write.ts')
+    return hotStore
+  } catch (error) {
+    Atomics.store(control, WriterWord.state, WriterState.dead)
+    throw error
+  }
+}
+
 function openStore(): void {
   if (store !== undefined) return
   createSessionFolder(settings.process, settings.given, redactor)
-  // LMDB is loaded with the first span: a process that records nothing does without it.
-  const { HotStore } = ownRequire('./hot-store.cjs') as typeof import('../store/hot/write.ts')
+  const { HotStore } = loadHotStore()
   store = new HotStore(settings.process.sessionDir, settings.process.instance)
   commit([], [], storedNs, processMeta(settings.process, settings.given, redactor))
   remote?.listen()
@@ -339,6 +357,7 @@ function deleteRead(): void {
 
 function flush(number: number, end: EndMark | undefined): void {
   isEnding ||= end !== undefined
+  if (hasStarted()) loadHotStore()
   try {
     adoptOffered()
     if (hasStarted()) {
@@ -482,6 +501,8 @@ parentPort?.on('message', (message: { type?: string; number?: number; end?: EndM
   else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
   else if (message.type === 'signal') remote?.engine.onSignal(message.reason ?? '')
 })
+// The permission model forbids addons: better known at once than with the first span.
+if (settings.isRestricted) atWork(loadHotStore)
 adopt(settings.memory)
 const snapshots = createSnapshots()
 remote = createControl()
