@@ -4,6 +4,7 @@ import vm from 'node:vm'
 import { Hook as RequireHook } from 'require-in-the-middle'
 import type { Engine, RegistryEntry } from '../src/core/engine.ts'
 import { guard, noteFault } from '../src/core/guard.ts'
+import { watchCommonJsImports } from './commonjs-imports.ts'
 import { esmHooks } from './node-versions.ts'
 import { packageVersion } from './package-version.ts'
 
@@ -87,8 +88,12 @@ function hookImport(options: HookOptions, packages: string[], builtins: string[]
     guard('import-hook', () => seen(engine, exports, name, baseDir ?? undefined, 'esm'))
   })
   if (kind === 'sync') {
-    const hooks = ownRequire('import-in-the-middle/register-hooks.mjs') as { register(options: { include: string[] }): void }
-    hooks.register({ include: [...packages] })
+    const listed = new Set(packages)
+    const isCommonJs = watchCommonJsImports(listed, (exports, name, baseDir) => seen(engine, exports, name, baseDir, 'cjs'))
+    const hooks = ownRequire('import-in-the-middle/register-hooks.mjs') as {
+      register(options: { shouldInclude(url: string, specifier: string): boolean }): void
+    }
+    hooks.register({ shouldInclude: (url, specifier) => listed.has(specifier) && !isCommonJs(url) })
     watchBuiltins(builtins)
   } else {
     // The hooks run in another thread there; a builtin cannot be caught at its first import, so it is patched now.

@@ -67,15 +67,21 @@ function hookLoad(registerHooks: (hooks: object) => void, globs: ToolGlobs, tran
   })
 }
 
-/** The result of a `load` hook with the tool file's text changed; undefined when it is none. */
+/** The result of a `load` hook with the tool file's text changed; undefined when it is none. `commonjs-loaded`: CommonJS whose source counts. */
 export function transformLoaded(url: string, result: LoadResult, globs: ToolGlobs, transform: Transform): LoadResult | undefined {
-  const { format, source } = result
-  if (format !== 'module' && format !== 'module-typescript' && format !== 'commonjs-typescript') return undefined
+  const { source } = result
+  const format = loadedFormat(result.format)
+  if (format === undefined) return undefined
   if (source === null || source === undefined) return undefined
   const filename = fileURLToPath(url)
   const matchesName = globs.match(filename)
   if (matchesName === undefined) return undefined
   const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString()
   const code = transform(text, { filename, format, matchesName })?.code
-  return code === undefined ? undefined : { ...result, source: code }
+  return code === undefined ? undefined : { ...result, ...(format === 'commonjs' ? { format } : {}), source: code }
+}
+
+function loadedFormat(format: string | null | undefined): ToolFormat | undefined {
+  if (format === 'commonjs-loaded') return 'commonjs'
+  return format === 'module' || format === 'module-typescript' || format === 'commonjs-typescript' ? format : undefined
 }

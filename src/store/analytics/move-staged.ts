@@ -60,7 +60,8 @@ const STATES = `INSERT INTO store.states SELECT process, thread, coalesce((TRY_C
 const FACTS = [
   STATES,
   `INSERT OR IGNORE INTO store.variants SELECT DISTINCT ON (data->>'hash') data->>'hash', data->>'name', data->>'file', TRY_CAST(data->>'line' AS INTEGER),
-    data->>'gitCommit', data->>'source', data FROM stage_facts WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
+    coalesce(data->>'gitCommit', (SELECT git_commit FROM store.processes p WHERE p.process = f.process)), data->>'source', data
+    FROM stage_facts f WHERE kind = ${FactKind.variant} AND (data->>'hash') IS NOT NULL`,
   `INSERT INTO store.packages SELECT process, thread, data->>'name', data->>'version', data->>'integration', data->>'status', data->>'reason', data->>'format',
     coalesce(data->>'path', data->>'file'), data->'missing', data FROM stage_facts WHERE kind = ${FactKind.package}`,
   `INSERT INTO store.faults SELECT process, thread, coalesce(data->>'where', data->>'place'), data->>'message', coalesce(TRY_CAST(data->>'count' AS BIGINT), 1), data
