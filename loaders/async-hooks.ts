@@ -1,21 +1,14 @@
-import fs from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { parseToolGlobs } from './tool-globs.ts'
 import type { ToolGlobs } from './tool-globs.ts'
 import { transformLoaded } from './tool-hooks.ts'
 
 // `module.register` hooks for tool files, in Node's hooks thread (Node 20 and older 22, 24).
 
-/**
- * CommonJS compiles in `_compile`, where `hookCompile` waits, unless a loader gives its source here (tsx): then Node compiles that. tsx
- * takes TypeScript that an inner hook has read, so a tool file is read here.
- */
-function withSource(url: string, result: LoadResult, globs: ToolGlobs): LoadResult {
-  if (result.format !== 'commonjs') return result
-  if (result.source !== null && result.source !== undefined) return { ...result, format: 'commonjs-loaded' }
-  if (!/\.c?tsx?$/.test(url) || globs.match(fileURLToPath(url)) === undefined) return result
-  return { ...result, format: 'commonjs-loaded', source: fs.readFileSync(fileURLToPath(url)) }
+/** CommonJS compiles in `_compile`, where `hookCompile` waits, unless a loader gives its source here (tsx): then Node compiles that. */
+function withSource(result: LoadResult): LoadResult {
+  const isLoaded = result.format === 'commonjs' && result.source !== null && result.source !== undefined
+  return isLoaded ? { ...result, format: 'commonjs-loaded' } : result
 }
 
 type Transform = typeof import('./tool-transform.ts').transformTools
@@ -37,7 +30,7 @@ export async function load(
   if (globs === undefined || !url.startsWith('file:')) return result
   try {
     transform ??= (createRequire(import.meta.url)('./tool-transform.cjs') as { transformTools: Transform }).transformTools
-    return transformLoaded(url, withSource(url, result, globs), globs, transform) ?? result
+    return transformLoaded(url, withSource(result), globs, transform) ?? result
   } catch {
     return result
   }

@@ -61,10 +61,16 @@ for (const { lib, service, use, spans } of SUBJECTS) {
         const options = { app, packages: [`${lib}@${version}`], env: service.env }
         const bare = await record({ ...options, agent: 'none' })
         const run = await record(options)
-        expect([run.status, run.stdout, run.stderr]).toEqual([0, bare.stdout, bare.stderr])
+        expect([run.status, run.stdout, run.stderr.replaceAll(run.folder, '')]).toEqual([
+          0,
+          bare.stdout,
+          bare.stderr.replaceAll(bare.folder, ''),
+        ])
         const below = (name: string) => {
           const parent = run.spans.find((span) => span.name === name)
-          return run.spans.filter((span) => span.layer === 'db' && span.parentId === parent?.spanId && !/^connect/i.test(span.name)).map((span) => span.name.split(' ')[0])
+          return run.spans
+            .filter((span) => span.layer === 'db' && span.parentId === parent?.spanId && !/^connect/i.test(span.name))
+            .map((span) => span.name.split(' ')[0])
         }
         expect([below('imported'), below('required')]).toEqual([[spans(0)], [spans(1)]])
       })
