@@ -177,7 +177,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     probe,
     metrics: config.metrics,
     triggers: config.triggers,
-    stallMs: isDebugged() ? 0 : config.stalls,
+    stallMs: isDebugged() || isRunner() ? 0 : config.stalls,
   }
   const writer = startWriter(file, shared.control, settings, (error) =>
     sayOnce(
@@ -200,6 +200,11 @@ function loadIntegration(name: string, ownRequire: NodeJS.Require, config: Confi
     sayOnce(shared.control, config.log, `the integration ${name} cannot be loaded: ${messageOf(error)}. The app is not affected.`)
     throw error
   }
+}
+
+/** `node --test` and `node --watch` run the app elsewhere and have no inspector; connecting to it aborts the process (Node 22). */
+function isRunner(): boolean {
+  return process.execArgv.some((arg) => /^--(test|watch)(-|=|$)/.test(arg))
 }
 
 function messageOf(error: unknown): string {

@@ -14,8 +14,9 @@ export class MainInspector {
     this.session = session
   }
 
-  /** Connects; undefined where Node was built without an inspector. */
+  /** Connects; undefined where Node was built without an inspector, or denies it (the permission model: trying aborts the process). */
   static connect(load: NodeJS.Require = require): MainInspector | undefined {
+    if ((process as { permission?: unknown }).permission !== undefined) return undefined
     try {
       const session = new (load('node:inspector') as Inspector).Session()
       session.connectToMainThread()
