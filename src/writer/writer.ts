@@ -90,7 +90,7 @@ let lostStored = 0
 let lastBeatMs = 0
 /** When the rings were last read; and the same of what is stored. */
 let seenNs = nowNs()
-let storedNs = seenNs
+let storedNs = 0
 let lastFlushMs = 0
 let nextTryMs = 0
 let hasFailed = false

@@ -150,10 +150,15 @@ function addFacts(recording: Recording, block: DecodedBlock): void {
   for (const { kind, value } of block.facts) lists[kind]?.push(value as Record<string, unknown>)
 }
 
-/** Counters are cumulative for a thread: its last block holds the total. */
+/** Counters are cumulative for a thread: the highest is the total. A spill file may number its blocks as the environment does. */
 function addCounters(counters: Record<string, number>, decoded: DecodedBlock[]): void {
-  const last = new Map(decoded.map((block) => [block.thread, block.counters]))
-  for (const perThread of last.values()) {
+  const totals = new Map<number, Record<string, number>>()
+  for (const { thread, counters: counted } of decoded) {
+    const total = totals.get(thread) ?? {}
+    for (const [name, count] of Object.entries(counted)) total[name] = Math.max(total[name] ?? 0, count)
+    totals.set(thread, total)
+  }
+  for (const perThread of totals.values()) {
     for (const [name, count] of Object.entries(perThread)) counters[name] = (counters[name] ?? 0) + count
   }
 }

@@ -1,0 +1,23 @@
+// More spans in one tick than the ring holds: each is stored or counted as dropped.
+import { expect, it } from 'vitest'
+import { accounted, withAndWithout } from '../support/with-and-without.ts'
+
+it.each(['esm', 'cjs'] as const)('accounts for each of 100,000 spans that end in one tick (%s)', async (format) => {
+  const run = await withAndWithout({
+    app: `import { span } from '@perf/agent/api'\nfor (let i = 0; i < 100_000; i++) span('burst', () => i, { i })\nconsole.log('made')`,
+    format,
+  })
+  const { recorded, dropped } = accounted(run, 'burst')
+  expect(recorded + dropped).toBe(100_000)
+  expect(recorded).toBeGreaterThan(10_000)
+  expect(run.counters['spans_written']).toBe(recorded)
+})
+
+it('accounts for each of 100,000 spans that end in one tick of a worker thread', async () => {
+  const run = await withAndWithout({
+    app: `import { Worker } from 'node:worker_threads'\nnew Worker(new URL('./worker.js', import.meta.url))`,
+    files: { 'worker.js': `import { span } from '@perf/agent/api'\nfor (let i = 0; i < 100_000; i++) span('burst', () => i, { i })` },
+  })
+  const { recorded, dropped } = accounted(run, 'burst')
+  expect(recorded + dropped).toBe(100_000)
+})
