@@ -3,6 +3,8 @@ import { sessionState, type ProcessState } from '../store/liveness.ts'
 import { damagedEnvironments } from '../store/session.ts'
 import { findAll } from './find.ts'
 import type { Finding } from './finding.ts'
+import { loopReport, type LoopReport } from './loop-report.ts'
+import { memoryReport, type MemoryReport } from './memory-report.ts'
 import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
 import { traceRows, type WaterfallRow } from './trace-tree.ts'
 
@@ -102,6 +104,10 @@ export interface ReportData {
   }[]
   /** Only with a CPU profile. */
   cpu: CpuReport | null
+  /** By process; empty where nothing was measured. */
+  memory: MemoryReport[]
+  /** Collections, stalls and delay; null where nothing was measured. */
+  loop: LoopReport | null
   /** What the recording does not hold. */
   gaps: {
     counters: Record<string, number>
@@ -157,6 +163,8 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
       WHERE status = 'open' GROUP BY s.name, layer ORDER BY since LIMIT ${limit}`),
     traces: await slowestTraces(reader, Math.min(3, limit)),
     cpu: await cpuReport(reader, limit),
+    memory: await memoryReport(reader),
+    loop: await loopReport(reader, limit),
     gaps: missing,
   }
 }

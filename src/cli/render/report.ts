@@ -4,6 +4,7 @@ import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
+import { collections, eventLoop, memory } from './runtime-tables.ts'
 import { cut, oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { waterfall } from './waterfall.ts'
@@ -18,6 +19,9 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'By name', names(terminal, data)),
     section(terminal, 'Slowest traces', traces(terminal, data)),
     section(terminal, 'CPU', cpuSection(terminal, data.cpu)),
+    section(terminal, 'Event loop', eventLoop(terminal, data.loop)),
+    section(terminal, 'Memory', memory(terminal, data.memory)),
+    section(terminal, 'Garbage collection', collections(terminal, data.loop)),
     section(terminal, 'Endpoints', endpoints(terminal, data)),
     section(terminal, 'AI calls', aiCalls(terminal, data)),
     section(terminal, 'Slow queries', queries(terminal, data)),
