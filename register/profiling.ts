@@ -1,5 +1,7 @@
+import type { HeapProfileMessage } from '../src/core/heap-profile-format.ts'
 import type { CpuProfileMessage, CpuProfiling } from '../src/profiling/cpu.ts'
-import { currentSpan, observeSwitches } from '../src/core/context.ts'
+import type { HeapSampling } from '../src/profiling/heap-sampling.ts'
+import { currentSpan, observeSwitches, switchObserver } from '../src/core/context.ts'
 import { guard } from '../src/core/guard.ts'
 import { threadId } from './threads.ts'
 
@@ -32,4 +34,12 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
     profileFor: (ms) => load()?.profileFor(ms),
     finish: () => loaded?.finish(),
   }
+}
+
+/** Samples where this thread allocates (`PERF_HEAP=sampling`); undefined where that cannot be had. */
+export function startHeapSampling(ownRequire: NodeJS.Require, deliver: (message: HeapProfileMessage) => void): HeapSampling | undefined {
+  return guard('heap', () => {
+    const { setUpHeapSampling } = ownRequire('./heap-sampling.cjs') as typeof import('../src/profiling/heap-sampling.ts')
+    return setUpHeapSampling({ thread: threadId, currentSpan, observer: () => switchObserver, observe: observeSwitches, guard, deliver })
+  })
 }

@@ -33,7 +33,7 @@ import { allowsPropagation, parseTraceparent } from '../src/semantics/propagatio
 import type { SpillEnd } from '../src/writer/spill.ts'
 import { installHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
-import { createProfiling } from './profiling.ts'
+import { createProfiling, startHeapSampling } from './profiling.ts'
 import { passSignalsOn, remoteControl } from './remote-control.ts'
 import { sayOnce } from './say.ts'
 import { newOriginTable, noteThreadOrigins, threadOrigin } from './thread-origin.ts'
@@ -117,16 +117,24 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
       else postToWriter(message)
     },
   })
+  const sampling =
+    config.heap === 'sampling'
+      ? startHeapSampling(ownRequire, (message) => (writer === undefined ? postToWriter(message) : writer.post(message)))
+      : undefined
+  const finishProfiles = (): void => {
+    profiling.finish()
+    sampling?.finish()
+  }
   guard('handoff', () => {
     setEnvironmentData(SHARED_KEY, { ...shared, parentMemory: ring.memory } satisfies Inherited as unknown as string)
     noteThreadOrigins(shared.origins)
   })
   if (isMainThread) {
-    installExit({ ring, writer, beforeFlush: profiling.finish, spill })
+    installExit({ ring, writer, beforeFlush: finishProfiles, spill })
     writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
     offerRing(ring, shared)
-    if (config.cpu > 0) process.on('exit', profiling.finish)
+    if (config.cpu > 0 || sampling !== undefined) process.on('exit', finishProfiles)
     installWorkerExit(ring, () => spill(null))
   }
   setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })

@@ -49,6 +49,7 @@ try {
         spill: 'src/writer/spill.ts',
         'hot-store': 'src/store/hot/write.ts',
         cpu: 'src/profiling/cpu.ts',
+        'heap-sampling': 'src/profiling/heap-sampling.ts',
         'heap-snapshot-worker': 'src/writer/heap-snapshot-worker.ts',
         'tool-transform': 'loaders/tool-transform.ts',
       },

@@ -68,7 +68,13 @@ export const configTable = [
     doc: 'Catch what blocks the event loop while it blocks: `off`, `on` (100 ms) or from how long on, such as `250ms`.',
   },
   { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
-  { name: 'PERF_HEAP', type: 'choice', choices: ['off', 'sampling'], default: 'off', doc: 'Allocation sampling.' },
+  {
+    name: 'PERF_HEAP',
+    type: 'choice',
+    choices: ['off', 'sampling'],
+    default: 'off',
+    doc: 'Where the app allocates, by call site and by span (docs/heap.md).',
+  },
   { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
   {
     name: 'PERF_TRIGGERS',

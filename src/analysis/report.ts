@@ -3,6 +3,7 @@ import { sessionState, type ProcessState } from '../store/liveness.ts'
 import { damagedEnvironments } from '../store/session.ts'
 import { findAll } from './find.ts'
 import type { Finding } from './finding.ts'
+import { heapReport, type HeapReport } from './heap-report.ts'
 import { loopReport, type LoopReport } from './loop-report.ts'
 import { memoryReport, type MemoryReport } from './memory-report.ts'
 import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
@@ -108,6 +109,8 @@ export interface ReportData {
   memory: MemoryReport[]
   /** Collections, stalls and delay; null where nothing was measured. */
   loop: LoopReport | null
+  /** Heap snapshots and where was allocated. */
+  heap: HeapReport
   /** What the recording does not hold. */
   gaps: {
     counters: Record<string, number>
@@ -165,6 +168,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     cpu: await cpuReport(reader, limit),
     memory: await memoryReport(reader),
     loop: await loopReport(reader, limit),
+    heap: await heapReport(reader, Math.min(5, limit)),
     gaps: missing,
   }
 }

@@ -98,6 +98,9 @@ function spanAtStart(profile: CpuProfile, span: string | undefined): Uint8Array 
 async function sampleHeap(ms: number, host: ActionsHost): Promise<string> {
   const connection = connect()
   try {
+    // With PERF_HEAP=sampling there is one already, which must not be ended; it is there at once, also for a process that has no second left.
+    const running = await connection.post<{ profile: object }>('HeapProfiler.getSamplingProfile')
+    if (running !== undefined) return `allocations of the last seconds in heap/${host.storeHeapProfile(running.profile)}`
     await connection.post('HeapProfiler.enable')
     await connection.post('HeapProfiler.startSampling', { samplingInterval: HEAP_SAMPLE_BYTES })
     await waitUntil(() => false, ms)

@@ -41,11 +41,14 @@ function isIdle({ nodes, samples }: CpuProfile): boolean {
 const IDLE = new Set(['(idle)', '(program)', '(root)'])
 const MAX_URL_CHARS = 1024
 
-/** A `data:` URL is the whole program. */
 function withShortUrl(node: CpuProfile['nodes'][number]): CpuProfile['nodes'][number] {
-  const { url } = node.callFrame
-  if (url.startsWith('data:')) return { ...node, callFrame: { ...node.callFrame, url: url.slice(0, url.search(/[;,]/) + 1) } }
-  return url.length <= MAX_URL_CHARS ? node : { ...node, callFrame: { ...node.callFrame, url: url.slice(0, MAX_URL_CHARS) } }
+  const url = shortUrl(node.callFrame.url)
+  return url === node.callFrame.url ? node : { ...node, callFrame: { ...node.callFrame, url } }
+}
+
+/** The URL of a script as it may be stored: a `data:` URL is the whole program. */
+export function shortUrl(url: string): string {
+  return url.startsWith('data:') ? url.slice(0, url.search(/[;,]/) + 1) : url.slice(0, MAX_URL_CHARS)
 }
 
 /** Of the changes between two samples only the last one says anything about a sample. */
@@ -74,8 +77,8 @@ function spanLog(header: SpanLogHeader, entries: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(SPAN_LOG_MAGIC), size, json, entries])
 }
 
-/** Appears under its name when it is whole. */
-function writeCompressed(name: string, content: Buffer): void {
+/** Writes `name` and the ending of its compression, mode 0600; it appears under its name when it is whole. */
+export function writeCompressed(name: string, content: Buffer): void {
   const { zstdCompressSync } = zlib as Partial<Zstd>
   const compressed = zstdCompressSync === undefined ? zlib.gzipSync(content, { level: 1 }) : zstdCompressSync(content)
   const file = `${name}.${zstdCompressSync === undefined ? 'gz' : 'zst'}`

@@ -11,6 +11,7 @@ import {
 import { FolderNotWritableError, QueryError } from '../errors.ts'
 import { hasDatabase, openDatabase, type Database } from './analytics/database.ts'
 import { schemaState } from './analytics/schema.ts'
+import { pendingHeapProfiles } from './analytics/sync-allocations.ts'
 import { pendingSnapshots } from './analytics/sync-heap.ts'
 import { pendingProfiles } from './analytics/sync-profiles.ts'
 import { pendingSources, syncSession, type SyncOptions, type SyncResult } from './analytics/sync.ts'
@@ -64,7 +65,7 @@ export async function openSession(session: Session, options: SyncOptions & { syn
 }
 
 async function hasNewData(session: Session, connection: DuckDBConnection): Promise<boolean> {
-  for (const pending of [pendingSources, pendingSnapshots, pendingProfiles])
+  for (const pending of [pendingSources, pendingSnapshots, pendingHeapProfiles, pendingProfiles])
     if ((await pending(session, connection)).length > 0) return true
   return false
 }

@@ -5,7 +5,9 @@ import path from 'node:path'
 import { parentPort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
 import { Header, RingOwner, WriterGate, WriterState, WriterWord } from '../core/layout.ts'
+import type { HeapProfileMessage } from '../core/heap-profile-format.ts'
 import type { CpuProfileMessage } from '../profiling/cpu.ts'
+import { HeapProfileFiles } from '../profiling/heap-profile-files.ts'
 import { writeHeapProfile, writeProfile } from '../profiling/profile-files.ts'
 import { megabytes } from '../profiling/snapshot-plan.ts'
 import type { Block } from '../store/codec/block.ts'
@@ -175,6 +177,7 @@ function adoptOffered(): void {
 
 function onOffer(message: unknown): void {
   if ((message as { type?: unknown }).type === 'cpu-profile') return storeProfile(message as CpuProfileMessage)
+  if ((message as { type?: unknown }).type === 'heap-profile') return storeHeapProfile(message as HeapProfileMessage)
   const memory = (message as { type?: unknown; memory?: unknown }).memory
   if (memory instanceof SharedArrayBuffer) adopt(memory)
 }
@@ -328,6 +331,16 @@ function storeProfile(message: CpuProfileMessage): void {
     openStore()
     writeProfile(path.join(settings.process.sessionDir, 'profiles'), settings.process.instance, message, wallAnchor())
     if (message.thread === 0) storedProfiles++
+  })
+}
+
+let heapProfiles: HeapProfileFiles | undefined
+
+function storeHeapProfile({ profile }: HeapProfileMessage): void {
+  attempt(() => {
+    openStore()
+    heapProfiles ??= new HeapProfileFiles(settings.process.sessionDir, settings.process.instance)
+    heapProfiles.add(profile)
   })
 }
 
@@ -498,6 +511,7 @@ channel.onmessage = (event) => atWork(() => onOffer((event as { data: unknown })
 parentPort?.on('message', (message: { type?: string; number?: number; end?: EndMark; reason?: string }) => {
   if (message.type === 'flush') atWork(() => flush(message.number ?? 0, message.end))
   else if (message.type === 'cpu-profile') atWork(() => storeProfile(message as CpuProfileMessage))
+  else if (message.type === 'heap-profile') atWork(() => storeHeapProfile(message as unknown as HeapProfileMessage))
   else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
   else if (message.type === 'signal') remote?.engine.onSignal(message.reason ?? '')
 })

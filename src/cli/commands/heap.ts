@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import { UsageError } from '../../errors.ts'
 import { diffHeaps } from '../../analysis/heap-diff.ts'
+import { allocations } from '../../analysis/heap-report.ts'
 import { readClassTable } from '../../store/heap/class-table.ts'
 import { findSnapshot, sessionSnapshots } from '../../store/heap/session-snapshots.ts'
 import type { CommonOptions } from '../cli.ts'
-import { findSession } from '../open.ts'
+import { findSession, openNamedSession } from '../open.ts'
+import { allocationTables } from '../render/heap-report.ts'
 import { renderClasses, renderHeapDiff, renderSnapshots } from '../render/heap.ts'
 import { showProgress } from '../render/progress.ts'
 import { terminalOf } from '../render/terminal.ts'
@@ -12,12 +14,13 @@ import { positiveInteger } from './report.ts'
 
 type HeapOptions = CommonOptions & { limit?: string }
 
-/** `perf-agent heap`: lists a session's snapshots; one by class; two compared. */
+/** `perf-agent heap`: lists a session's snapshots; one by class; two compared; where was allocated. */
 export async function heap(words: string[], options: HeapOptions): Promise<void> {
   const limit = positiveInteger('--limit', options.limit ?? '20')
   const [first, ...rest] = words
   if (first === undefined) list(options)
   else if (first === 'diff') await diff(rest, options, limit)
+  else if (first === 'top' && rest.length === 0) await top(options, limit)
   else if (rest.length > 0) throw new UsageError(`One snapshot, or two to compare: perf-agent heap diff ${first} ${rest[0]}.`)
   else await show(first, options, limit)
 }
@@ -35,6 +38,19 @@ async function show(which: string, options: HeapOptions, limit: number): Promise
   const table = await withProgress(() => readClassTable(file))
   if (options.json === true) printJson(table)
   else process.stdout.write(renderClasses(terminalOf(), file, table, limit))
+}
+
+/** Where the session allocated. */
+async function top(options: HeapOptions, limit: number): Promise<void> {
+  const reader = await openNamedSession(options)
+  try {
+    const data = await allocations(reader, limit)
+    const text = allocationTables(terminalOf(), data)
+    if (options.json === true) printJson(data)
+    else process.stdout.write(text === '' ? `${reader.session.name} has no heap profile: PERF_HEAP=sampling records one.\n` : `${text}\n`)
+  } finally {
+    reader.close()
+  }
 }
 
 async function diff(words: string[], options: HeapOptions, limit: number): Promise<void> {

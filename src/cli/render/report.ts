@@ -2,6 +2,7 @@ import type { ReportData } from '../../analysis/report.ts'
 import { cpuSection } from './cpu-tables.ts'
 import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
+import { allocationTables, heapGrowth } from './heap-report.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
 import { collections, eventLoop, memory } from './runtime-tables.ts'
@@ -26,6 +27,8 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'AI calls', aiCalls(terminal, data)),
     section(terminal, 'Slow queries', queries(terminal, data)),
     section(terminal, 'Errors', errors(terminal, data)),
+    section(terminal, 'Heap growth', heapGrowth(terminal, data.heap)),
+    section(terminal, 'Allocations', allocationTables(terminal, data.heap.allocations)),
     section(terminal, 'Not ended', open(terminal, data)),
     section(terminal, 'Not in this recording', gaps(terminal, data)),
   ]

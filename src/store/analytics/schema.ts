@@ -35,6 +35,8 @@ CREATE TABLE store.stacks (stack UINTEGER, frame UINTEGER, frames UINTEGER[], te
 CREATE TABLE store.samples (span_id UBIGINT, process UINTEGER, thread UINTEGER, time_ns BIGINT, self_us BIGINT, stack UINTEGER);
 CREATE TABLE store.cpu_lines (process UINTEGER, thread UINTEGER, frame UINTEGER, line INTEGER, samples BIGINT, self_us BIGINT);
 CREATE TABLE store.heap (snapshot VARCHAR, process UINTEGER, time_ns BIGINT, class VARCHAR, count BIGINT, self_bytes BIGINT, retained_bytes BIGINT);
+CREATE TABLE store.allocations (profile VARCHAR, process UINTEGER, thread UINTEGER, function VARCHAR, file VARCHAR, line INTEGER, bytes BIGINT, stack VARCHAR);
+CREATE TABLE store.span_allocations (profile VARCHAR, process UINTEGER, thread UINTEGER, name VARCHAR, layer VARCHAR, bytes BIGINT);
 CREATE TABLE store.states (process UINTEGER, thread UINTEGER, time_ns BIGINT, name VARCHAR, reason VARCHAR, span_id UBIGINT, truncated BOOLEAN, error VARCHAR,
   value JSON USING COMPRESSION zstd);
 CREATE TABLE store.metrics (process UINTEGER, time_ns BIGINT, name VARCHAR, value DOUBLE, unit VARCHAR, attributes JSON);

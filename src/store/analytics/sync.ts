@@ -12,6 +12,7 @@ import { recordSource, storeProcess, syncedSources, type SyncedSource } from './
 import { prepareSchema } from './schema.ts'
 import { syncProfiles } from './sync-profiles.ts'
 import { openSource, type SourceReader } from './source.ts'
+import { syncHeapProfiles } from './sync-allocations.ts'
 import { syncSnapshots } from './sync-heap.ts'
 import { refreshSpansView } from './views.ts'
 import { stageBlock, type Unreadable } from './stage-block.ts'
@@ -64,7 +65,10 @@ export async function syncSession(session: Session, options: SyncOptions = {}): 
     try {
       await prepareSchema(database.connection, session.name)
       await syncSources(session, database, result, options)
-      result.problems.push(...(await syncSnapshots(session, database.connection)))
+      result.problems.push(
+        ...(await syncSnapshots(session, database.connection)),
+        ...(await syncHeapProfiles(session, database.connection)),
+      )
       await syncProfiles(session, database.connection, result)
       await refreshSpansView(database.connection, session.name)
     } finally {

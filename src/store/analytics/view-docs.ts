@@ -244,6 +244,26 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...PROCESS,
     },
   },
+  allocations: {
+    doc: 'Bytes allocated by call site, sampled (`PERF_HEAP=sampling`): one sample per 512 KB on average, collected objects included.',
+    columns: {
+      ...CODE,
+      bytes: 'bytes allocated by the function itself, estimated from samples',
+      stack: 'functions, outermost first, with `;` between',
+      ...PROCESS,
+      ...THREAD,
+    },
+  },
+  span_allocations: {
+    doc: 'Bytes allocated by the code of spans of one name (`PERF_HEAP=sampling`), measured in 4 % of the time.',
+    columns: {
+      name: 'name of the spans; null for code outside of every span',
+      layer: 'layer of the spans',
+      bytes: 'bytes allocated, estimated',
+      ...PROCESS,
+      ...THREAD,
+    },
+  },
   state_snapshots: {
     doc: "Snapshots of the app's own state: `snapshot(name, fn)` of `@perf/agent/api`.",
     columns: {
