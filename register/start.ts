@@ -34,6 +34,7 @@ import type { SpillEnd } from '../src/writer/spill.ts'
 import { installHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
 import { createProfiling, startHeapSampling } from './profiling.ts'
+import { startTaskWatch, type TaskWatch } from './async-tasks.ts'
 import { passSignalsOn, remoteControl } from './remote-control.ts'
 import { sayOnce } from './say.ts'
 import { newOriginTable, noteThreadOrigins, threadOrigin } from './thread-origin.ts'
@@ -124,12 +125,15 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   const finishProfiles = (): void => {
     profiling.finish()
     sampling?.finish()
+    taskWatch?.finish()
   }
+  let taskWatch: TaskWatch | undefined
   guard('handoff', () => {
     setEnvironmentData(SHARED_KEY, { ...shared, parentMemory: ring.memory } satisfies Inherited as unknown as string)
     noteThreadOrigins(shared.origins)
   })
   if (isMainThread) {
+    taskWatch = config.async ? startTaskWatch(recorder, ownRequire, bootFile) : undefined
     installExit({ ring, writer, beforeFlush: finishProfiles, spill })
     writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
@@ -161,6 +165,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     tools: createTools(runtime),
     running: runningSpan,
     ...remoteControl(runtime),
+    ...taskWatch,
   })
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })

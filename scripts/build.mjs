@@ -50,6 +50,7 @@ try {
         'hot-store': 'src/store/hot/write.ts',
         cpu: 'src/profiling/cpu.ts',
         'heap-sampling': 'src/profiling/heap-sampling.ts',
+        'async-tasks': 'src/profiling/async-tasks.ts',
         'heap-snapshot-worker': 'src/writer/heap-snapshot-worker.ts',
         'tool-transform': 'loaders/tool-transform.ts',
       },

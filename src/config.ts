@@ -75,7 +75,12 @@ export const configTable = [
     default: 'off',
     doc: 'Where the app allocates, by call site and by span (docs/heap.md).',
   },
-  { name: 'PERF_ASYNC', type: 'boolean', default: 'false', doc: 'Record pending async operations.' },
+  {
+    name: 'PERF_ASYNC',
+    type: 'boolean',
+    default: 'false',
+    doc: 'Watch every asynchronous operation: what is pending, since when, begun where (`perf-agent tasks`).',
+  },
   {
     name: 'PERF_TRIGGERS',
     type: 'string',
@@ -118,6 +123,8 @@ export interface Config {
   propagate: string[]
   sample: number
   metrics: boolean
+  /** Watch asynchronous operations. */
+  async: boolean
   /** As written; the writer thread reads it. */
   triggers: string
   /** From how many milliseconds on a blocked event loop is a stall; 0 is off. */
@@ -204,6 +211,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     sample,
     stalls,
     triggers: text('PERF_TRIGGERS'),
+    async: boolean('PERF_ASYNC', false),
     metrics: boolean('PERF_METRICS', true),
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),

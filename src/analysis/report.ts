@@ -4,6 +4,7 @@ import { damagedEnvironments } from '../store/session.ts'
 import { findAll } from './find.ts'
 import type { Finding } from './finding.ts'
 import { heapReport, type HeapReport } from './heap-report.ts'
+import { taskReport, type TaskReport } from './task-report.ts'
 import { loopReport, type LoopReport } from './loop-report.ts'
 import { memoryReport, type MemoryReport } from './memory-report.ts'
 import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
@@ -105,6 +106,8 @@ export interface ReportData {
   }[]
   /** Only with a CPU profile. */
   cpu: CpuReport | null
+  /** What was not over; null without `PERF_ASYNC`. */
+  tasks: TaskReport | null
   /** By process; empty where nothing was measured. */
   memory: MemoryReport[]
   /** Collections, stalls and delay; null where nothing was measured. */
@@ -167,6 +170,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     traces: await slowestTraces(reader, Math.min(3, limit)),
     cpu: await cpuReport(reader, limit),
     memory: await memoryReport(reader),
+    tasks: await taskReport(reader, limit),
     loop: await loopReport(reader, limit),
     heap: await heapReport(reader, Math.min(5, limit)),
     gaps: missing,

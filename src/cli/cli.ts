@@ -151,6 +151,12 @@ action(
   async () => (await import('./commands/profile.ts')).profile,
 )
 action(
+  command('tasks', 'what is pending, since when, begun where: of a running process, else at its end (recorded with PERF_ASYNC=on)')
+    .option('--limit <n>', 'rows at most', '30')
+    .option('--pid <pid>', 'which process, where several run'),
+  async () => (await import('./commands/tasks.ts')).tasks,
+)
+action(
   command('recording', 'switch the recording of a running process on or off', 'of the running process')
     .argument('<on|off>', '`on` or `off`')
     .option('--pid <pid>', 'which process, where several run'),

@@ -44,8 +44,8 @@ export interface Running {
   pid: number
   stdout(): string
   kill(signal: NodeJS.Signals): void
-  /** Creates the file `stop` beside the program, which watches for it. */
-  stop(): void
+  /** Creates a file beside the program, which watches for it: `stop`, when nothing else is said. */
+  stop(file?: string): void
 }
 
 export interface Recorded extends Recording {
@@ -119,7 +119,7 @@ export async function record(options: RecordOptions): Promise<Recorded> {
       pid: child.pid ?? 0,
       stdout: () => stdout,
       kill: (by) => child.kill(by),
-      stop: () => writeFileSync(path.join(folder, 'stop'), ''),
+      stop: (file = 'stop') => writeFileSync(path.join(folder, file), ''),
     })
   } catch (error) {
     child.kill('SIGKILL')

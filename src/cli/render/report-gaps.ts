@@ -13,6 +13,7 @@ const GAP_TEXT: Record<string, string> = {
   attributes_dropped: 'attributes left out, too many on one span',
   payloads_truncated: 'payloads cut at a limit',
   strings_exhausted: 'names not kept, too many different ones',
+  tasks_unwatched: 'asynchronous operations not watched, too many at once',
   faults: 'faults inside the agent (the app did not notice)',
   spans_rotated: 'spans rotated away (PERF_MAX_BYTES)',
   spans_lost: 'spans lost, the disk refused or damaged them',

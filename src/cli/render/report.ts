@@ -6,6 +6,7 @@ import { allocationTables, heapGrowth } from './heap-report.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
 import { collections, eventLoop, memory } from './runtime-tables.ts'
+import { taskTable } from './tasks.ts'
 import { cut, oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { waterfall } from './waterfall.ts'
@@ -21,6 +22,7 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'Slowest traces', traces(terminal, data)),
     section(terminal, 'CPU', cpuSection(terminal, data.cpu)),
     section(terminal, 'Event loop', eventLoop(terminal, data.loop)),
+    section(terminal, 'Tasks', taskTable(terminal, data.tasks)),
     section(terminal, 'Memory', memory(terminal, data.memory)),
     section(terminal, 'Garbage collection', collections(terminal, data.loop)),
     section(terminal, 'Endpoints', endpoints(terminal, data)),

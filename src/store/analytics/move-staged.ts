@@ -44,6 +44,11 @@ const PAYLOADS = `INSERT INTO store.payloads SELECT span_id, role, size, hash, p
 const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT ON (hash) hash, text FROM stage_contents`
 
 const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics`
+// The whole list comes again and again: the latest of each process counts. A row without a state says that there is nothing.
+const TASKS = [
+  `DELETE FROM store.tasks WHERE process IN (SELECT process FROM stage_tasks)`,
+  `INSERT INTO store.tasks SELECT * FROM stage_tasks s WHERE state IS NOT NULL AND time_ns = (SELECT max(time_ns) FROM stage_tasks n WHERE n.process = s.process)`,
+]
 const ACTIONS = `INSERT INTO store.actions SELECT process, time_ns, cause, action, outcome, detail FROM stage_actions`
 const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
 
@@ -95,6 +100,7 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
     ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
     ...(staging.rows('stalls') > 0 ? STALLS : []),
     ...(staging.rows('actions') > 0 ? [ACTIONS] : []),
+    ...(staging.rows('tasks') > 0 ? TASKS : []),
     COUNTERS,
     SEQUENCES,
   ]

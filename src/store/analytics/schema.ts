@@ -42,6 +42,8 @@ CREATE TABLE store.states (process UINTEGER, thread UINTEGER, time_ns BIGINT, na
 CREATE TABLE store.metrics (process UINTEGER, time_ns BIGINT, name VARCHAR, value DOUBLE, unit VARCHAR, attributes JSON);
 CREATE TABLE store.logs (process UINTEGER, thread UINTEGER, time_ns BIGINT, level VARCHAR, message VARCHAR, span_id UBIGINT, trace_id UHUGEINT, attributes JSON);
 CREATE TABLE store.stalls (process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, span_id UBIGINT, call VARCHAR, function VARCHAR, file VARCHAR, line INTEGER, stack VARCHAR);
+CREATE TABLE store.tasks (process UINTEGER, thread UINTEGER, time_ns BIGINT, state VARCHAR, kind VARCHAR, type VARCHAR, count BIGINT, age_ms DOUBLE, function VARCHAR,
+  file VARCHAR, line INTEGER, stack VARCHAR, span_id UBIGINT, span_name VARCHAR, span_ended BOOLEAN);
 CREATE TABLE store.actions (process UINTEGER, time_ns BIGINT, cause VARCHAR, action VARCHAR, outcome VARCHAR, detail VARCHAR);
 CREATE TABLE store.gc (process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, kind VARCHAR, before_bytes BIGINT, after_bytes BIGINT);
 CREATE TABLE store.findings (id VARCHAR PRIMARY KEY, kind VARCHAR, severity VARCHAR, title VARCHAR, cost_ms DOUBLE, cost_usd DOUBLE, evidence JSON, advice VARCHAR, next_command VARCHAR);

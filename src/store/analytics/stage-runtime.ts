@@ -1,6 +1,7 @@
 import { FactKind } from '../../core/layout.ts'
 import { parseSeriesKey } from '../../core/metric-units.ts'
 import { readStack } from '../codec/stack-text.ts'
+import { kindOfTask } from '../codec/task-kind.ts'
 import type { FactRow } from '../codec/decode-block.ts'
 import type { Staging } from './staging.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -14,6 +15,7 @@ export function stageRuntimeFact(staging: Staging, clock: WallClock, fact: FactR
   else if (fact.kind === FactKind.gc) stageCollections(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.stall) stageStall(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.action) stageAction(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.task) stageTasks(staging, clock, fact.value, process)
   else return false
   return true
 }
@@ -92,4 +94,25 @@ function stageAction(staging: Staging, clock: WallClock, value: unknown, process
   if (typeof t !== 'number') return
   const text = (name: string): string | null => (typeof texts[name] === 'string' ? texts[name] : null)
   staging.table('actions').add(process, clock.wallNs(t), text('cause'), text('action'), text('outcome'), text('detail'))
+}
+
+function stageTasks(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+  const { t, groups, unwatched } = value as { t?: unknown; groups?: unknown; unwatched?: unknown }
+  if (typeof t !== 'number' || !Array.isArray(groups)) return
+  const table = staging.table('tasks')
+  const time = clock.wallNs(t)
+  if (typeof unwatched === 'number' && unwatched > 0)
+    staging.table('counters').add(process, MAIN_THREAD, 'tasks_unwatched', BigInt(unwatched))
+  const nothing = [null, null, null, null, null, null, null, null, null, null, null, null]
+  if (groups.length === 0) table.add(process, MAIN_THREAD, time, ...nothing)
+  for (const group of groups as Record<string, unknown>[]) {
+    const { state, type, count, ageMs, stack, span, spanName, spanEnded } = group
+    if (typeof state !== 'string' || typeof type !== 'string' || typeof stack !== 'string' || typeof count !== 'number') continue
+    const { code } = readStack(stack)
+    const spanId = typeof span === 'string' && /^[0-9a-f]{16}$/.test(span) ? BigInt(`0x${span}`) : null
+    const name = typeof spanName === 'string' && spanName !== '' ? spanName : null
+    const place = [code?.function ?? null, code?.file ?? null, code?.line ?? null, stack]
+    const age = typeof ageMs === 'number' ? ageMs : null
+    table.add(process, MAIN_THREAD, time, state, kindOfTask(type), type, BigInt(count), age, ...place, spanId, name, spanEnded === true)
+  }
 }

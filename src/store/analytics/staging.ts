@@ -25,6 +25,10 @@ export const STAGES = {
     ['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['span_id', UBIGINT], ['call', VARCHAR], ['function', VARCHAR],
     ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR],
   ],
+  tasks: [
+    ['process', UINTEGER], ['thread', UINTEGER], ['time_ns', BIGINT], ['state', VARCHAR], ['kind', VARCHAR], ['type', VARCHAR], ['count', BIGINT], ['age_ms', DOUBLE],
+    ['function', VARCHAR], ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR], ['span_id', UBIGINT], ['span_name', VARCHAR], ['span_ended', BOOLEAN],
+  ],
   actions: [['process', UINTEGER], ['time_ns', BIGINT], ['cause', VARCHAR], ['action', VARCHAR], ['outcome', VARCHAR], ['detail', VARCHAR]],
   counters: [['process', UINTEGER], ['thread', INTEGER], ['name', VARCHAR], ['value', BIGINT]],
   contents: [['hash', VARCHAR], ['text', VARCHAR]],

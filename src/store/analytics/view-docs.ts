@@ -293,6 +293,24 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...THREAD,
     },
   },
+  tasks: {
+    doc: 'Asynchronous operations that were not over when they were last looked at (`PERF_ASYNC=on`): at the end of the process, else every 5 s.',
+    columns: {
+      state: '`pending`; `never settled`: a promise thrown away unsettled; `orphan`: begun without the span of what triggered it',
+      kind: '`promise`, `timer`, `network`, `file`, `dns`, `process`, `other`',
+      type: "Node's name: `PROMISE`, `Timeout`, `TCPWRAP`, …",
+      count: 'how many began at this place in this span',
+      age_ms: 'since when, of the oldest pending one',
+      ...CODE,
+      span_id: `${ID} of the span that began it`,
+      span_name: 'its name',
+      span_ended: 'it had ended already',
+      stack: 'the place',
+      time: 'when it was looked at (UTC)',
+      ...PROCESS,
+      ...THREAD,
+    },
+  },
   actions: {
     doc: 'Snapshots and profiles that a trigger or a command asked for, and what came of them.',
     columns: {

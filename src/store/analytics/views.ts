@@ -81,6 +81,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     state_snapshots: `SELECT row_number() OVER (ORDER BY time_ns, process, thread, rowid) AS snapshot, name, ${time('time_ns')} AS time, reason, ${hex64('span_id')} AS span_id,
       strlen(value::VARCHAR) AS bytes, truncated, error, value, process, thread FROM store.states`,
     stalls: `SELECT ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, ${hex64('span_id')} AS span_id, call, function, file, line, stack, process, thread FROM store.stalls`,
+    tasks: `SELECT state, kind, type, count, age_ms, function, file, line, ${hex64('span_id')} AS span_id, span_name, span_ended, stack, ${time('time_ns')} AS time, process, thread FROM store.tasks`,
     actions: `SELECT ${time('time_ns')} AS time, cause, action, outcome, detail, process FROM store.actions`,
     gc: `SELECT ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, kind, before_bytes, after_bytes, process, thread FROM store.gc`,
     metrics: `SELECT ${time('time_ns')} AS time, name, value, unit, attributes, process FROM store.metrics`,
