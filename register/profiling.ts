@@ -23,6 +23,7 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
       return setUpCpu({
         thread: threadId,
         intervalUs: host.cpuIntervalUs,
+        rotateMs: Number(process.env['PERF_TEST_ROTATE_MS']) || undefined,
         currentSpan,
         observe: observeSwitches,
         guard,

@@ -29,7 +29,7 @@ export interface CpuOptions {
   /** Profile from now on, with this sampling interval; 0: only when `profileFor` asks for it. */
   intervalUs: number
   /** Time between two rotations in ms, when not the usual. */
-  rotateMs?: number
+  rotateMs?: number | undefined
   currentSpan(): Span | undefined
   observe(observer: SwitchObserver | undefined): void
   guard(where: string, fn: () => void): void
