@@ -31,7 +31,7 @@ const perf = variants.find(({ name }) => name === 'perf')
 const withCpu = {
   ...perf,
   name: `perf, PERF_CPU=${values.interval}`,
-  environment: (of) => ({ ...perf.environment(of), PERF_CPU: values.interval, PERF_X: process.env.BENCH_X ?? '' }),
+  environment: (of) => ({ ...perf.environment(of), PERF_CPU: values.interval }),
 }
 
 console.log(describeRunInOneLine(describeRun()))

@@ -10,7 +10,7 @@ const rotationMs = 14
 let sink = 0
 async function work() {
   for (let i = 0; i < 100_000; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
-  await null
+  await Promise.resolve()
   sink += JSON.stringify({ sink, list: [1, 2, 3] }).length
 }
 

@@ -28,6 +28,6 @@ if (isMainThread) {
     parentPort.postMessage('started')
     let sink = 0
     for (let i = 0; i < 5e6; i++) sink = (sink + Math.imul(i, workerData)) | 0
-    await null
+    await Promise.resolve()
   })
 }

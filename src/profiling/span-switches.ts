@@ -1,10 +1,9 @@
-import { createHook } from 'node:async_hooks'
-import type { AsyncHook } from 'node:async_hooks'
 import { nowNs } from '../core/clock.ts'
 import type { SwitchObserver } from '../core/context.ts'
 import { SPAN_LOG_ENTRY_BYTES } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
 import { watchAsyncScopes } from './async-scopes.ts'
+import { watchCallbacks } from './callback-hooks.ts'
 
 // Which span the running code belonged to, over time; every change is an entry as it goes into the file. Changes come from `runWith`
 // (within one callback) and from a `before` hook (from one callback to the next). There is no `after` hook: with the clock read it needs, it
@@ -28,12 +27,11 @@ const idleMs = (): number => nodeTiming.idleTime
 export class SpanSwitches implements SwitchObserver {
   /** Changes that found no room since the last `take`. */
   lost = 0
-  private readonly hook: AsyncHook
   private readonly startedNs = nowNs()
   private readonly offsetNs = this.startedNs - clockMs() * 1e6
   private readonly currentSpan: () => Span | undefined
   private readonly onFull: () => void
-  private restoreScopes: (() => void) | undefined
+  private stopWatching: (() => void)[] = []
   private current: Span | undefined
   private sinceMs = clockMs()
   private idleUntilNow = idleMs()
@@ -50,18 +48,19 @@ export class SpanSwitches implements SwitchObserver {
   constructor(currentSpan: () => Span | undefined, onFull: () => void) {
     this.currentSpan = currentSpan
     this.onFull = onFull
-    this.hook = createHook({ before: () => this.change(currentSpan()) })
   }
 
   start(): void {
+    const { currentSpan } = this
     this.append(clockMs(), undefined)
-    this.restoreScopes = watchAsyncScopes({ logged: () => this.current, current: this.currentSpan, change: (span) => this.change(span) })
-    this.hook.enable()
+    this.stopWatching = [
+      watchCallbacks(() => this.change(currentSpan())),
+      watchAsyncScopes({ logged: () => this.current, current: currentSpan, change: (span) => this.change(span) }),
+    ]
   }
 
   stop(): void {
-    this.hook.disable()
-    this.restoreScopes?.()
+    for (const stop of this.stopWatching.splice(0)) stop()
   }
 
   enter(span: Span | undefined): void {
