@@ -1,5 +1,5 @@
 // CPU profiles of real processes, against what the program itself says about when which span was busy.
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { attributeSamples, type AttributedSample } from '../../src/store/profiles/attribute-samples.ts'
@@ -88,6 +88,57 @@ it('PERF_CPU leaves private files, and nothing of it when it is off', async () =
   const off = await record({ app })
   expect(readdirSync(off.sessionDir ?? '').sort()).toEqual(['hot', 'session.json'])
   expect(Object.keys(off.spans[0]?.attributes ?? {})).toEqual([])
+})
+
+const THREADS = `
+import { span } from '@perf/agent/api'
+import { isMainThread, Worker } from 'node:worker_threads'
+function burn() { let sink = 0; for (let i = 0; i < 1e8; i++) sink = (sink + Math.imul(i, 2654435761)) | 0; return sink }
+if (isMainThread) {
+  span('in main', burn)
+  new Worker(process.argv[1])
+} else {
+  span('in worker', burn)
+}
+`
+
+describe('profiles of several threads', () => {
+  it('are read with their thread; one that is cut short is reported and skipped', async () => {
+    const run = await record({ app: THREADS, format: 'cjs', env: { PERF_CPU: '1ms' } })
+    expect([run.status, run.stderr]).toEqual([0, ''])
+    const byThread = `SELECT DISTINCT span_name, thread > 0 AS in_worker FROM cpu_samples WHERE span_name IS NOT NULL ORDER BY span_name`
+    const both = await openSession(sessionOf(run))
+    expect(await both.rows(byThread)).toEqual([
+      { span_name: 'in main', in_worker: false },
+      { span_name: 'in worker', in_worker: true },
+    ])
+    both.close()
+
+    const session = sessionOf(run)
+    rmSync(path.join(session.folder, 'session.duckdb'))
+    const [main] = profileFiles(session)
+    truncateSync(main?.path ?? '', 200)
+    const rest = await openSession(session)
+    expect(await rest.rows(byThread)).toEqual([{ span_name: 'in worker', in_worker: true }])
+    expect(rest.synced?.problems).toEqual([{ source: main?.name, reason: expect.stringMatching(/; skipped$/) as string }])
+    expect(await rest.rows(`SELECT source FROM store.sources WHERE problem IS NOT NULL`)).toEqual([{ source: main?.name }])
+    rest.close()
+    // And that is that: it is not tried again and again.
+    const again = await openSession(session)
+    expect(again.synced).toBeUndefined()
+    again.close()
+  })
+})
+
+it('a program that ends before the writer thread is ready leaves its profile, too', async () => {
+  const app = `import { span } from '@perf/agent/api'
+span('short', () => { let sink = 0; for (let i = 0; i < 3e7; i++) sink = (sink + Math.imul(i, 7)) | 0 })
+process.exit(0)`
+  const run = await record({ app, env: { PERF_CPU: '1ms' } })
+  expect([run.status, run.stderr]).toEqual([0, ''])
+  const reader = await openSession(sessionOf(run))
+  expect(await reader.rows(`SELECT DISTINCT span_name FROM cpu_samples WHERE span_name IS NOT NULL`)).toEqual([{ span_name: 'short' }])
+  reader.close()
 })
 
 /** `value` differs from `truth` by no more than that share. */
