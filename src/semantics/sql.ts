@@ -2,7 +2,7 @@
 
 /** What is noted of a statement. */
 export interface Statement {
-  /** The text without values: as it is when it was sent with parameters, else with `?` in place of every literal. */
+  /** The text with `?` in place of every literal, also of those beside parameters. */
   text: string
   /** `SELECT users orders`: operations with their targets, in the order and case of the text; at most 255 characters. */
   summary: string
@@ -16,7 +16,7 @@ export interface Statement {
 const MAX_SCANNED_CHARS = 8192
 const MAX_SUMMARY_CHARS = 255
 
-/** Describes a PostgreSQL statement. With `parameterised` its text is kept, because its values travelled apart from it. */
+/** Describes a PostgreSQL statement. With `parameterised`, as its author wrote it, its layout is kept; else lists of values become one. */
 export function describeStatement(sql: string, parameterised: boolean): Statement {
   const cut = sql.length > MAX_SCANNED_CHARS
   const source = cut ? sql.slice(0, MAX_SCANNED_CHARS) : sql
@@ -27,10 +27,10 @@ export function describeStatement(sql: string, parameterised: boolean): Statemen
     const token = match[0]
     const kind = kindOf(token)
     if (kind === 'word' || kind === 'quoted' || kind === 'sign') reader.read(token, kind)
-    if (!parameterised) text += withoutValue(token, kind, text)
+    text += parameterised ? (kind === 'literal' ? '?' : kind === 'comment' ? ' ' : token) : withoutValue(token, kind, text)
   }
   return {
-    text: (parameterised ? source : collapseLists(text.trim())) + (cut ? '…' : ''),
+    text: (parameterised ? text : collapseLists(text.trim())) + (cut ? '…' : ''),
     summary: summaryOf(reader.parts),
     operation: reader.operation,
     collection: reader.targets.size === 1 ? [...reader.targets][0] : undefined,

@@ -199,9 +199,18 @@ describe('sessions that are not whole', () => {
     const data = path.join(await make('cut', { instances }), 'hot', `${'1'.padStart(16, '0')}.lmdb`, 'data.mdb')
     truncateSync(data, 9000)
     utimesSync(data, 1, 1)
+    mkdirSync(path.join(odd, 'live'))
+    writeFileSync(path.join(odd, 'live', `${process.pid}.json`), JSON.stringify({ instance: 'd'.repeat(16) }))
     await make('live', {
       instances: [
-        { ...instances[0], blocks: serviceBlocks(20), end: null, pid: process.pid, beat: { wallMs: Date.now() + 5000, monoNs: 1 } },
+        {
+          instance: 'd'.repeat(16),
+          ...instances[0],
+          blocks: serviceBlocks(20),
+          end: null,
+          pid: process.pid,
+          beat: { wallMs: Date.now() + 5000, monoNs: 1 },
+        },
       ],
     })
     mkdirSync(path.join(odd, 'sessions', 'folder'))

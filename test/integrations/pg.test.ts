@@ -39,7 +39,7 @@ await testIntegration(pg, {
   expect: {
     promise: [
       statement('insert things', 'insert into things values ($1, $2), ($3, $4)', affected(2), parameters),
-      statement('select things', 'select id from things where name <> $1 and id < 10', rows(1), parameters),
+      statement('select things', 'select id from things where name <> $1 and id < ?', rows(1), parameters),
     ],
     literals: [statement('select things', 'select id from things where name = ?', rows(1))],
     callback: [statement('select', 'select $1::text as a', rows(1), parameters)],
@@ -60,9 +60,9 @@ await testIntegration(pg, {
     ],
     poolCallback: [statement('select', 'select ? as a', rows(1))],
     poolWait: [waiting(), statement('select', 'select ? as a', rows(1))],
-    cursor: [statement('select', 'select generate_series(1, $1::int) as n', rows(5), parameters)],
+    cursor: [statement('select', 'select generate_series(?, $1::int) as n', rows(5), parameters)],
     cursorClosed: [statement('select', 'select generate_series(?, ?) as n', rows(2))],
-    stream: [statement('select', 'select generate_series(1, $1::int) as n', rows(250), parameters)],
+    stream: [statement('select', 'select generate_series(?, $1::int) as n', rows(250), parameters)],
     streamFailure: [statement('select no_such_table', 'select * from no_such_table', failed('42P01'), { status: 'error' })],
     events: [statement('select select', 'select ? as a union all select ?', rows(2))],
     connectionRefused: [

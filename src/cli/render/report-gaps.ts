@@ -16,6 +16,7 @@ const GAP_TEXT: Record<string, string> = {
   tasks_unwatched: 'asynchronous operations not watched, too many at once',
   faults: 'faults inside the agent (the app did not notice)',
   spans_rotated: 'spans rotated away (PERF_MAX_BYTES)',
+  spans_unstored: 'spans ended and not stored before the process was gone',
   spans_lost: 'spans lost, the disk refused or damaged them',
   missing_blocks: 'blocks missing',
   unknown_records: 'records of a newer version skipped',

@@ -94,7 +94,12 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     links: `SELECT ${hex64('span_id')} AS span_id, ${hex128('trace_id')} AS linked_trace_id, ${hex64('linked_span_id')} AS linked_span_id, process FROM store.links`,
     payloads: `SELECT ${hex64('span_id')} AS span_id, role, size, hash, parts, truncated, captured, format, c.text FROM store.payloads LEFT JOIN store.payload_contents c USING (hash)`,
     packages: `SELECT name, version, integration, status, reason, format, path, missing, process, thread FROM store.packages`,
-    counters: `SELECT process, thread, name, value FROM store.counters`,
+    counters: `SELECT process, thread, name, value FROM store.counters
+      UNION ALL SELECT process, -1, 'spans_unstored', (written - coalesce(stored, 0))::BIGINT FROM
+        (SELECT process, sum(value) FILTER (name = 'spans_written') - coalesce(sum(value) FILTER (name IN ('spans_rotated', 'spans_lost')), 0) AS written
+          FROM store.counters GROUP BY process)
+        LEFT JOIN (SELECT process, count(*) AS stored FROM store.spans GROUP BY process) USING (process) JOIN store.processes USING (process)
+        WHERE written > coalesce(stored, 0) AND state <> 'live'`,
     faults: `SELECT place, message, count, process, thread FROM store.faults`,
   }
 }
