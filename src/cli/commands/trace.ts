@@ -1,5 +1,6 @@
 import { criticalPath, type PathSegment } from '../../analysis/critical-path.ts'
 import { timedTraces } from '../../analysis/timed-traces.ts'
+import { timeParts, type TimeParts } from '../../analysis/time-parts.ts'
 import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
 import { PerfError, UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
@@ -9,6 +10,7 @@ import { criticalPathTable } from '../render/critical-path.ts'
 import { duration } from '../render/format.ts'
 import { oneLine } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
+import { timePartsTable } from '../render/time-parts.ts'
 import { waterfall } from '../render/waterfall.ts'
 
 interface TraceFacts {
@@ -39,10 +41,12 @@ export async function trace(
     })
     const details =
       options.json === true || options.attributes === true ? await spanDetails(reader, traceId) : new Map<string, Record<string, unknown>>()
+    const parts = await timeParts(reader, traceId)
     if (options.json === true) {
-      const full = spans.map((span) => ({ ...span, ...details.get(span.span_id) }))
+      const known = new Map(parts.map((part) => [part.span_id, part]))
+      const full = spans.map((span) => ({ ...span, ...known.get(span.span_id), ...details.get(span.span_id) }))
       process.stdout.write(`${JSON.stringify({ ...facts, tree: full }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
-    } else process.stdout.write(render(terminalOf(), facts, spans, details))
+    } else process.stdout.write(render(terminalOf(), facts, spans, details) + partsBelow(parts))
   } finally {
     reader.close()
   }
@@ -91,6 +95,11 @@ async function spanDetails(reader: SessionReader, traceId: string): Promise<Map<
     `SELECT span_id, parent_id, integration, kind, start_time, error_type, thread, variant, attributes FROM spans WHERE trace_id = '${traceId}'`,
   )
   return new Map(rows.map((row) => [row.span_id, row]))
+}
+
+function partsBelow(parts: readonly TimeParts[]): string {
+  const text = timePartsTable(terminalOf(), parts)
+  return text === '' ? '' : `\n${text}\n`
 }
 
 function render(terminal: Terminal, facts: TraceFacts, spans: WaterfallRow[], details: Map<string, Record<string, unknown>>): string {
