@@ -85,7 +85,8 @@ describe.each<[string, Omit<RecordOptions, 'app'> & { files: Files }, { entry?: 
   ["Node's own type stripping", { files: { 'burn.ts': SOURCE } }, { entry: './burn.ts', node: 24 }],
   ['tsx, compiled in the process', { files: { 'burn.ts': SOURCE }, nodeArgs: ['--import', tsx] }, { entry: './burn.ts', oneLine: true }],
 ])('%s', (_name, options, { entry = './burn.js', oneLine = false, node = 20 }) => {
-  it.skipIf(nodeMajor() < node)('names the function, file and line of the source', async () => {
+  it('names the function, file and line of the source', async ({ skip }) => {
+    if (nodeMajor() < node) return skip(`Node ${nodeMajor()} does not run TypeScript by itself`)
     const run = await record({ ...options, app: `import '${entry}'\n`, env: { PERF_CPU: '1ms' } })
     expect([run.status, run.stderr]).toEqual([0, ''])
     const reader = await openSession(readSession(run.sessionDir ?? ''))
