@@ -2,6 +2,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parseCpuInterval } from '../../src/config.ts'
 import { attributeSamples, type AttributedSample } from '../../src/store/profiles/attribute-samples.ts'
 import { profileFiles, readProfile, readSpanLog } from '../../src/store/profiles/profile-file.ts'
 import { profileNodes } from '../../src/store/profiles/stack-table.ts'
@@ -139,6 +140,29 @@ process.exit(0)`
   const reader = await openSession(sessionOf(run))
   expect(await reader.rows(`SELECT DISTINCT span_name FROM cpu_samples WHERE span_name IS NOT NULL`)).toEqual([{ span_name: 'short' }])
   reader.close()
+})
+
+it.each([
+  ['off', 0],
+  ['on', 10_000],
+  ['1ms', 1000],
+  ['250us', 250],
+  ['0.5 ms', 500],
+  ['1s', 1_000_000],
+  ['50us', undefined],
+  ['2s', undefined],
+  ['often', undefined],
+])('PERF_CPU=%s is an interval of %s microseconds', (text, us) => {
+  expect(parseCpuInterval(text)).toBe(us)
+})
+
+it('an interval that cannot be used is one warning, and the app runs unprofiled', async () => {
+  const run = await record({ app: `console.log('runs')\n`, env: { PERF_CPU: 'often' } })
+  expect(run).toMatchObject({
+    status: 0,
+    stdout: 'runs\n',
+    stderr: '[perf-agent] PERF_CPU=often is not off, on, or an interval from 100us to 1s such as 1ms; using off.\n',
+  })
 })
 
 /** `value` differs from `truth` by no more than that share. */
