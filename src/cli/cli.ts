@@ -137,7 +137,10 @@ action(
   async () => (await import('./commands/export.ts')).exportSession,
 )
 action(
-  command('snapshot', "heap snapshot of a running process; of the app's own state: `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`")
+  command(
+    'snapshot',
+    "heap snapshot of a running process; of the app's own state: `snapshot state`, `snapshot list`, `snapshot show 2`, `snapshot diff 1 2`",
+  )
     .argument('[words...]', '`list`, `show <n>`, or `diff` and two numbers (or one name: its first and its last)')
     .option('--limit <n>', 'rows at most', '40')
     .option('--pid <pid>', 'which process, where several run'),

@@ -42,11 +42,7 @@ export type SnapshotOutcome = TakenSnapshot | RefusedSnapshot
 
 /** What that thread tells. */
 export type SnapshotMessage =
-  | { type: 'plan'; plan: SnapshotPlan }
-  /** The app goes on; the rest of the file is being written. */
-  | { type: 'finishing' }
-  | { type: 'taken'; snapshot: TakenSnapshot }
-  | { type: 'failed'; why: string }
+  { type: 'plan'; plan: SnapshotPlan } | { type: 'taken'; snapshot: TakenSnapshot } | { type: 'failed'; why: string }
 
 export interface HeapSnapshotOptions {
   /** Folder of the session. */
@@ -70,19 +66,17 @@ export class HeapSnapshots {
   #running: Promise<SnapshotOutcome> | undefined
   #experience: SnapshotExperience | undefined
   #worker: Worker | undefined
-  #phase: 'planning' | 'taking' | 'finishing' = 'planning'
 
   constructor(options: HeapSnapshotOptions) {
     this.#options = options
   }
 
   /**
-   * For the end of the process: gives up a snapshot that has not begun, waits for one whose file is nearly written. One for which the app
-   * is to stand still next is not waited for, since that could not happen meanwhile.
+   * For the end of the process, whose main thread waits: gives up a snapshot that has not begun, and settles when it is given up, or when
+   * one that was nearly written is. Undefined when there is none.
    */
   get unfinished(): Promise<unknown> | undefined {
-    if (this.#running === undefined || this.#phase === 'taking') return undefined
-    if (this.#phase === 'planning') this.#worker?.postMessage('stop')
+    if (this.#running !== undefined) this.#worker?.postMessage('stop')
     return this.#running
   }
 
@@ -119,17 +113,14 @@ export class HeapSnapshots {
       trackUnmanagedFds: false,
     })
     this.#worker = worker
-    this.#phase = 'planning'
     return await new Promise((resolve) => {
       let plan: SnapshotPlan | undefined
       worker.on('message', (message: SnapshotMessage) => {
         if (message.type === 'plan') {
           plan = message.plan
-          if (plan.refusal === undefined) this.#phase = 'taking'
           this.#announce(reason, plan)
           onPlan?.(plan)
-        } else if (message.type === 'finishing') this.#phase = 'finishing'
-        else if (message.type === 'taken') {
+        } else if (message.type === 'taken') {
           this.#learn(message.snapshot)
           resolve(message.snapshot)
         } else resolve({ taken: false, why: message.why, plan })

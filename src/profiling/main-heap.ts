@@ -12,6 +12,7 @@ export class MainHeap {
   readonly #inspector: MainInspector
   // Answers of the inspector do not keep a worker thread alive.
   readonly #alive = setInterval(() => {}, 60_000)
+  #hasBegun = false
 
   /** Throws when this Node has no inspector. */
   constructor() {
@@ -40,18 +41,22 @@ export class MainHeap {
   /** Takes a snapshot: the app stands still until the last piece of text has been given to `write`. */
   async snapshot(write: (text: string) => void): Promise<void> {
     const inspector = this.#inspector
-    let hasBegun = false
-    inspector.on('HeapProfiler.reportHeapSnapshotProgress', () => (hasBegun = true))
+    inspector.on('HeapProfiler.reportHeapSnapshotProgress', () => (this.#hasBegun = true))
     inspector.on('HeapProfiler.addHeapSnapshotChunk', ({ params }) => {
-      hasBegun = true
+      this.#hasBegun = true
       write((params as { chunk: string }).chunk)
     })
     const stuck = setTimeout(() => {
-      if (!hasBegun) this.#interrupt()
+      if (!this.#hasBegun) this.#interrupt()
     }, STUCK_AFTER_MS)
     const answer = await inspector.post('HeapProfiler.takeHeapSnapshot', { reportProgress: true })
     clearTimeout(stuck)
     if (answer === undefined) throw new Error('the process was about to end')
+  }
+
+  /** Closes the connection unless the snapshot has begun: then it is about to be whole. */
+  giveUp(): void {
+    if (!this.#hasBegun) this.close()
   }
 
   close(): void {

@@ -144,6 +144,10 @@ export class Control {
         return await this.command({ name: 'heap-sampling', ms: milliseconds(request['seconds'], 10) }, progress)
       case 'snapshot':
         return await this.command({ name: 'snapshot', ms: 0 }, progress)
+      case 'state':
+        // Only the app's own thread can read its state: it does when it is free.
+        this.options.ask({ type: 'state-snapshot', reason: 'command' })
+        return 'asked for a snapshot of every state that snapshot(name, fn) named'
       case 'recording':
         return await this.setRecording(request['on'] === true)
       case 'tasks':

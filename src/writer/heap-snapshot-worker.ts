@@ -20,14 +20,15 @@ void run().catch((error: unknown) => tell({ type: 'failed', why: error instanceo
 async function run(): Promise<void> {
   const heap = new MainHeap()
   try {
-    parentPort?.once('message', () => heap.close())
+    // The app ends: its connection must not hold that up.
+    parentPort?.on('message', () => heap.giveUp())
     const plan = planSnapshot(await heap.use(), memoryRoom(), work.experience)
-    parentPort?.removeAllListeners('message')
     tell({ type: 'plan', plan })
     if (plan.refusal !== undefined) tell({ type: 'failed', why: plan.refusal })
     else await take(heap, plan)
   } finally {
     heap.close()
+    parentPort?.removeAllListeners('message')
   }
 }
 
@@ -48,7 +49,6 @@ async function take(heap: MainHeap, plan: SnapshotPlan): Promise<void> {
     const pauseMs = performance.now() - startedMs
     // From here an open connection would only hold up the end of the app.
     heap.close()
-    tell({ type: 'finishing' })
     filter.finish()
     compressor.end()
     await written

@@ -10,12 +10,16 @@ import { positiveInteger } from './report.ts'
 
 type SnapshotOptions = CommonOptions & { limit?: string; pid?: string }
 
-/** `perf-agent snapshot`: a heap snapshot of a running process; `snapshot list | show | diff`: snapshots of the app's own state. */
+/** `perf-agent snapshot`: a heap snapshot of a running process; `snapshot state | list | show | diff`: of the app's own state. */
 export async function snapshot(words: string[], options: SnapshotOptions): Promise<void> {
   const limit = positiveInteger('--limit', options.limit ?? '40')
   const [verb, ...rest] = words
   if (verb === undefined) {
     await commandProcess(options, { command: 'snapshot' })
+    return
+  }
+  if (verb === 'state' && rest.length === 0) {
+    await commandProcess(options, { command: 'state' })
     return
   }
   const reader = await openNamedSession(options)

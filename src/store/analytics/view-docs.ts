@@ -255,7 +255,7 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   span_allocations: {
-    doc: 'Bytes allocated by the code of spans of one name (`PERF_HEAP=sampling`), measured in 4 % of the time.',
+    doc: 'Bytes allocated by the code of spans of one name (`PERF_HEAP=sampling`), measured in 1 % of the time.',
     columns: {
       name: 'name of the spans; null for code outside of every span',
       layer: 'layer of the spans',
