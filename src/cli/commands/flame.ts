@@ -77,7 +77,7 @@ function pageOf(flame: FlameData, totals: CpuTotals, before: FlameData | undefin
   const facts = [
     `${duration(flame.us / 1000)} of CPU in ${flame.samples.toLocaleString('en-US')} samples, one every ${duration(totals.intervalUs / 1000)}`,
     ...(flame.filter === '' ? [] : [flame.filter]),
-    ...(before === undefined ? [] : [`against ${before.session} (${duration(before.us / 1000)})`]),
+    ...(before === undefined ? [] : [`against ${before.session} (${duration(before.us / 1000)}), scaled to the same total`]),
   ]
   return flamePage({
     title: `CPU of ${flame.session}`,
