@@ -27,6 +27,8 @@ export const ProbeValue = {
   loopIdleMs: 9,
   detachedContexts: 10,
   spaceCount: 11,
+  /** How long the loop has been active in total, when a `ping` was answered. */
+  pongActiveMs: 12,
   /** From here on four values per heap space: size, used, available, physical. */
   spaces: 16,
 } as const

@@ -40,6 +40,7 @@ export class AppProbe {
       Atomics.store(words, ProbeWord.presence, question.number)
     } else {
       values[ProbeValue.pongNs] = nowNs()
+      guard('probe', () => (values[ProbeValue.pongActiveMs] = this.loadLoop().eventLoopUtilization().active))
       Atomics.store(words, ProbeWord.pong, question.number)
     }
   }
@@ -47,11 +48,8 @@ export class AppProbe {
   private sample(): void {
     const { values } = this.memory
     this.v8 ??= this.load('node:v8') as typeof import('node:v8')
-    if (this.loop === undefined) {
-      const hooks = this.load('node:perf_hooks') as typeof import('node:perf_hooks')
-      this.loop = hooks.performance
-      this.observer = guard('gc', () => this.observeCollections(hooks))
-    }
+    const loop = this.loadLoop()
+    this.observer ??= guard('gc', () => this.observeCollections(this.load('node:perf_hooks') as typeof import('node:perf_hooks')))
     const heap = this.v8.getHeapStatistics()
     values[ProbeValue.sampleNs] = nowNs()
     values[ProbeValue.heapUsed] = heap.used_heap_size
@@ -62,7 +60,7 @@ export class AppProbe {
     const { external, arrayBuffers } = process.memoryUsage()
     values[ProbeValue.external] = external
     values[ProbeValue.arrayBuffers] = arrayBuffers
-    const { active, idle } = this.loop.eventLoopUtilization()
+    const { active, idle } = loop.eventLoopUtilization()
     values[ProbeValue.loopActiveMs] = active
     values[ProbeValue.loopIdleMs] = idle
     const spaces = this.v8.getHeapSpaceStatistics()
@@ -76,6 +74,11 @@ export class AppProbe {
       values[at + 2] = space?.space_available_size ?? 0
       values[at + 3] = space?.physical_space_size ?? 0
     }
+  }
+
+  private loadLoop(): typeof clock {
+    this.loop ??= (this.load('node:perf_hooks') as typeof import('node:perf_hooks')).performance
+    return this.loop
   }
 
   private observeCollections({ PerformanceObserver, performance }: typeof import('node:perf_hooks')): Observer {

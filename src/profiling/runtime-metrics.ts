@@ -8,6 +8,10 @@ import { ProcessMetrics } from './process-metrics.ts'
 import type { AddMetric } from './process-metrics.ts'
 
 const INTERVAL_MS = 1000
+/** A process that used less CPU than that since the last round is idle; the writer thread's own use is below it. */
+const IDLE_CPU_US = 12_000
+/** An idle process is measured that often: nothing changes, and measuring would be most of what it does. */
+const IDLE_INTERVAL_MS = 5000
 /** The first round comes earlier, so that short runs and their first collections are in. */
 const FIRST_MS = 250
 
@@ -28,7 +32,7 @@ export interface RuntimeMetricsOptions {
   measured?(values: ReadonlyMap<string, number>): void
 }
 
-/** Measures process, heap, collector and event loop every second, in the writer thread. */
+/** Measures process, heap, collector and event loop every second, in the writer thread; an idle process less often. */
 export class RuntimeMetrics {
   private readonly options: RuntimeMetricsOptions
   private readonly probe: ProbeMemory
@@ -36,6 +40,8 @@ export class RuntimeMetrics {
   private readonly spaceNames = v8.getHeapSpaceStatistics().map(({ space_name }) => space_name.replace(/_space$/, ''))
   private asked = 0
   private askedNs = 0
+  private measuredNs = 0
+  private lastCpuUs = 0
   private isWaiting = false
   private collectionsRead = 0
   private lost = 0
@@ -68,12 +74,19 @@ export class RuntimeMetrics {
   }
 
   private round(): void {
-    if (!this.options.isRecording()) return
+    if (!this.options.isRecording() || this.isIdle()) return
     this.guarded(() => {
       this.readAnswer()
       this.measure()
       this.askAgain()
     })
+  }
+
+  private isIdle(): boolean {
+    const { user, system } = process.cpuUsage()
+    const usedUs = user + system - this.lastCpuUs
+    this.lastCpuUs = user + system
+    return usedUs < IDLE_CPU_US && nowNs() - this.measuredNs < (IDLE_INTERVAL_MS - INTERVAL_MS / 2) * 1e6
   }
 
   /** The last measurements of the process, once, at its end: also a short run has one. */
@@ -100,6 +113,7 @@ export class RuntimeMetrics {
 
   private measure(): void {
     const at = nowNs()
+    this.measuredNs = at
     const values = new Map<string, number>()
     const add: AddMetric = (key, value) => {
       if (value !== undefined && Number.isFinite(value)) values.set(key, value)

@@ -7,8 +7,10 @@ import type { MainInspector } from './main-inspector.ts'
 
 /** A stall as a fact: first when it is seen, again when it is over. */
 export interface StallFact {
-  /** When it began, monotonic ns. */
+  /** When it began, monotonic ns, as far as was known when it was first seen: both facts of a stall have the same. */
   t: number
+  /** When it did begin, known once it is over. */
+  s?: number
   /** How long it took, or has taken so far, in ns. */
   d: number
   over: boolean
@@ -33,8 +35,8 @@ export interface StallWatchOptions {
   lagging?(ms: number): void
 }
 
-/** The process used less CPU between two looks: its main thread cannot have been busy. The writer's own use is below this. */
-const IDLE_CPU_US = 1000
+/** Of the time between two looks: a process that used less CPU cannot have had a busy main thread. The writer's own use is below this. */
+const IDLE_CPU_SHARE = 0.02
 /** Even an idle thread is asked that often: one that waits in a system call uses no CPU. */
 const ASK_AT_LEAST_MS = 1000
 /** After that many looks at an idle process they come less often: waking up is what an idle watch costs. */
@@ -64,6 +66,8 @@ export class StallWatch {
   private number = 0
   private lastLookNs = nowNs()
   private lastAskedNs = 0
+  private lastPongNs = 0
+  private lastActiveMs = 0
   private lastCpuUs = 0
   private idleLooks = 0
   private isStopped = false
@@ -84,7 +88,8 @@ export class StallWatch {
     clearTimeout(this.timer)
     this.connection?.close()
     const { question } = this
-    if (question?.capture !== undefined && !this.settle(question)) this.report(question, nowNs(), false)
+    if (question === undefined || this.settle(question)) return
+    if (question.capture !== undefined || this.isStall(question, nowNs())) this.report(question, question.sinceNs, nowNs(), false)
   }
 
   private later(): void {
@@ -120,9 +125,10 @@ export class StallWatch {
     const usedUs = user + system - this.lastCpuUs
     this.lastCpuUs = user + system
     const lastLookNs = this.lastLookNs
+    const isIdle = usedUs * 1000 < (now - lastLookNs) * IDLE_CPU_SHARE
     this.lastLookNs = now
-    this.idleLooks = usedUs < IDLE_CPU_US ? this.idleLooks + 1 : 0
-    if (usedUs < IDLE_CPU_US && now - this.lastAskedNs < ASK_AT_LEAST_MS * 1e6) return
+    this.idleLooks = isIdle ? this.idleLooks + 1 : 0
+    if (isIdle && now - this.lastAskedNs < ASK_AT_LEAST_MS * 1e6) return
     this.lastAskedNs = now
     // A thread that is busy without a break has used that much CPU, and not more than has passed.
     const sinceNs = Math.max(lastLookNs, now - usedUs * 1000)
@@ -138,8 +144,16 @@ export class StallWatch {
     this.lastLookNs = Math.max(this.lastLookNs, answeredNs)
     this.options.delayed(Math.max(0, answeredNs - question.askedNs))
     this.options.lagging?.((answeredNs - question.askedNs) / 1e6)
-    if (!this.isStall(question, answeredNs)) return true
-    void (question.capture ?? Promise.resolve()).then(() => this.report(question, answeredNs, true))
+    // The loop itself knows how long it was active since the question before; also where others held the processor meanwhile.
+    const activeMs = this.probe.values[ProbeValue.pongActiveMs] ?? 0
+    const startNs = Math.max(this.lastPongNs, answeredNs - Math.max(0, activeMs - this.lastActiveMs) * 1e6)
+    const known = this.lastPongNs > 0 ? { ...question, sinceNs: Math.min(startNs, question.askedNs) } : question
+    this.lastPongNs = answeredNs
+    this.lastActiveMs = activeMs
+    if (question.capture === undefined && !this.isStall(known, answeredNs)) return true
+    const report = (): void => this.report(question, known.sinceNs, answeredNs, true)
+    if (question.capture === undefined || question.found !== undefined || this.isStopped) report()
+    else void question.capture.then(report)
     return true
   }
 
@@ -150,16 +164,17 @@ export class StallWatch {
       .then((found) => {
         this.connection = undefined
         question.found = found
-        if (this.question === question && !this.isStopped && found?.stack !== '') this.report(question, now, false)
+        if (this.question === question && !this.isStopped && found?.stack !== '') this.report(question, question.sinceNs, now, false)
       })
       .catch(() => {})
   }
 
-  private report({ sinceNs, found }: Question, endNs: number, over: boolean): void {
+  private report({ sinceNs, found }: Question, startNs: number, endNs: number, over: boolean): void {
     this.options.stalled({
       t: Math.round(sinceNs),
-      d: Math.round(endNs - sinceNs),
+      d: Math.round(endNs - startNs),
       over,
+      ...(startNs === sinceNs ? {} : { s: Math.round(startNs) }),
       ...(found === undefined || found.stack === '' ? {} : { stack: found.stack, steady: found.isSteady }),
       ...(found?.span === undefined ? {} : { span: found.span }),
     })

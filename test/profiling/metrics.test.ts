@@ -26,7 +26,7 @@ async function query<T>(perfDir: string, sql: string): Promise<T[]> {
 const stopWhen =
   (sql: string) =>
   async ({ perfDir, stop }: Running): Promise<void> => {
-    await waitFor('the rows', async () => (await runCli(['sql', sql, '--json', '--dir', perfDir])).stdout.length > 3)
+    await waitFor('the rows', async () => (await runCli(['sql', sql, '--json', '--dir', perfDir])).stdout.startsWith('[{'))
     stop()
   }
 

@@ -54,9 +54,9 @@ const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, dura
 
 // A stall that was seen while it lasted comes twice; with its end it is complete.
 const STALLS = [
-  `DELETE FROM store.stalls s WHERE EXISTS (SELECT 1 FROM stage_stalls n WHERE n.process = s.process AND n.start_ns = s.start_ns)`,
-  `INSERT INTO store.stalls SELECT process, thread, start_ns, max(duration_ns), max(span_id), max(call), max(function), max(file), max(line), max(stack)
-    FROM stage_stalls GROUP BY process, thread, start_ns`,
+  `DELETE FROM store.stalls s WHERE EXISTS (SELECT 1 FROM stage_stalls n WHERE n.process = s.process AND n.key_ns = s.key_ns)`,
+  `INSERT INTO store.stalls SELECT process, thread, key_ns, arg_max(start_ns, duration_ns), max(duration_ns), max(span_id), max(call), max(function), max(file), max(line), max(stack)
+    FROM stage_stalls GROUP BY process, thread, key_ns`,
 ]
 
 const STATES = `INSERT INTO store.states SELECT process, thread, coalesce((TRY_CAST(data->>'at' AS DOUBLE) * 1e6)::BIGINT, time_ns), data->>'name', data->>'reason',

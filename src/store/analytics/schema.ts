@@ -41,7 +41,7 @@ CREATE TABLE store.states (process UINTEGER, thread UINTEGER, time_ns BIGINT, na
   value JSON USING COMPRESSION zstd);
 CREATE TABLE store.metrics (process UINTEGER, time_ns BIGINT, name VARCHAR, value DOUBLE, unit VARCHAR, attributes JSON);
 CREATE TABLE store.logs (process UINTEGER, thread UINTEGER, time_ns BIGINT, level VARCHAR, message VARCHAR, span_id UBIGINT, trace_id UHUGEINT, attributes JSON);
-CREATE TABLE store.stalls (process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, span_id UBIGINT, call VARCHAR, function VARCHAR, file VARCHAR, line INTEGER, stack VARCHAR);
+CREATE TABLE store.stalls (process UINTEGER, thread UINTEGER, key_ns BIGINT, start_ns BIGINT, duration_ns BIGINT, span_id UBIGINT, call VARCHAR, function VARCHAR, file VARCHAR, line INTEGER, stack VARCHAR);
 CREATE TABLE store.tasks (process UINTEGER, thread UINTEGER, time_ns BIGINT, state VARCHAR, kind VARCHAR, type VARCHAR, count BIGINT, age_ms DOUBLE, function VARCHAR,
   file VARCHAR, line INTEGER, stack VARCHAR, span_id UBIGINT, span_name VARCHAR, span_ended BOOLEAN);
 CREATE TABLE store.actions (process UINTEGER, time_ns BIGINT, cause VARCHAR, action VARCHAR, outcome VARCHAR, detail VARCHAR);

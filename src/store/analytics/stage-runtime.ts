@@ -67,7 +67,7 @@ const KNOWN_TO_BLOCK =
   /Sync$|^(?:JSON|RegExp|Atomics)\.|^(?:Array|String|TypedArray)\.(?:sort|replace|replaceAll|match|split|join)$|^structuredClone$/
 
 function stageStall(staging: Staging, clock: WallClock, value: unknown, process: number): void {
-  const { t, d, stack, steady, span } = value as Record<string, unknown>
+  const { t, s, d, stack, steady, span } = value as Record<string, unknown>
   if (typeof t !== 'number' || typeof d !== 'number') return
   const text = typeof stack === 'string' ? stack : undefined
   const { call: onTop, code } = readStack(text ?? '')
@@ -79,6 +79,7 @@ function stageStall(staging: Staging, clock: WallClock, value: unknown, process:
       process,
       MAIN_THREAD,
       clock.wallNs(t),
+      clock.wallNs(typeof s === 'number' ? s : t),
       BigInt(Math.round(d)),
       spanId,
       call,

@@ -22,7 +22,7 @@ export const STAGES = {
   metrics: [['process', UINTEGER], ['time_ns', BIGINT], ['name', VARCHAR], ['value', DOUBLE], ['unit', VARCHAR], ['attributes', VARCHAR]],
   gc: [['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['kind', VARCHAR], ['after_bytes', BIGINT]],
   stalls: [
-    ['process', UINTEGER], ['thread', UINTEGER], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['span_id', UBIGINT], ['call', VARCHAR], ['function', VARCHAR],
+    ['process', UINTEGER], ['thread', UINTEGER], ['key_ns', BIGINT], ['start_ns', BIGINT], ['duration_ns', BIGINT], ['span_id', UBIGINT], ['call', VARCHAR], ['function', VARCHAR],
     ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR],
   ],
   tasks: [
