@@ -129,6 +129,10 @@ const GAP_COUNTERS = `name NOT IN ('spans_written') AND value > 0`
 
 const PERCENTILES = `quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms`
 const ERRORS = `round(coalesce(sum(weight) FILTER (status = 'error'), 0))::BIGINT AS errors`
+// As double: a token count times a FLOAT would be rounded to 24 bits.
+const TOKENS = ['input_tokens', 'output_tokens']
+  .map((column) => `round(coalesce(sum(${column} * weight::DOUBLE), 0))::BIGINT AS ${column}`)
+  .join(', ')
 const COUNT = `round(sum(weight))::BIGINT AS count`
 const TIMING = `${COUNT}, sum(duration_ms * weight) AS total_ms, sum(self_ms * weight) AS self_ms, ${PERCENTILES}, ${ERRORS}`
 
@@ -155,7 +159,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     endpoints:
       await rows(`SELECT concat_ws(' ', method, coalesce(route, '(no route)')) AS route, ${TIMING.replace(/sum\(self_ms[^,]*, /, '')} FROM requests
       WHERE direction = 'in' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
-    ai: await rows(`SELECT provider, model, round(sum(weight))::BIGINT AS calls, coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
+    ai: await rows(`SELECT provider, model, round(sum(weight))::BIGINT AS calls, ${TOKENS},
       sum(cost_usd * weight) AS cost_usd, quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms,
       quantile_cont(first_token_ms, 0.5) AS first_token_p50_ms, ${ERRORS} FROM ai_calls WHERE status <> 'open' GROUP BY provider, model ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT ${limit}`),
     queries:
@@ -207,7 +211,7 @@ async function totals(reader: SessionReader): Promise<ReportData['totals']> {
        (SELECT count(*) FROM processes) AS processes FROM spans`,
   )
   const [ai] = await reader.rows<{ cost_usd: number | null; input_tokens: number; output_tokens: number }>(
-    `SELECT sum(cost_usd * weight) AS cost_usd, coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens FROM ai_calls`,
+    `SELECT sum(cost_usd * weight) AS cost_usd, ${TOKENS} FROM ai_calls`,
   )
   const none = { spans: 0, errors: 0, open: 0, traces: 0, processes: 0, cost_usd: null, input_tokens: 0, output_tokens: 0 }
   return { ...none, ...spans, ...ai }

@@ -87,7 +87,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     metrics: `SELECT ${time('time_ns')} AS time, name, value, unit, attributes, process FROM store.metrics`,
     logs: `SELECT ${time('time_ns')} AS time, level, message, ${hex64('span_id')} AS span_id, CASE WHEN trace_id = 0 THEN NULL ELSE ${hex128('trace_id')} END AS trace_id, attributes, process, thread FROM store.logs`,
     variants: `SELECT variant, v.name, file, line, git_commit, source, coalesce(c.calls, 0) AS calls, c.duration_ms FROM store.variants v
-      LEFT JOIN (SELECT variant, count(*) AS calls, sum(duration_ns) / 1e6 AS duration_ms FROM store.spans WHERE variant IS NOT NULL GROUP BY variant) c USING (variant)`,
+      LEFT JOIN (SELECT variant, round(sum(weight))::BIGINT AS calls, sum(duration_ns * weight::DOUBLE) / 1e6 AS duration_ms FROM store.spans WHERE variant IS NOT NULL GROUP BY variant) c USING (variant)`,
     findings: `SELECT id, kind, severity, title, cost_ms, cost_usd, evidence, advice, next_command FROM store.findings`,
     processes: `SELECT process, instance, pid, ppid, parent_instance, service, command, cwd, node, host, git_commit, started_at, last_beat_at, ended_at, state, end_reason, exit_code, agent FROM store.processes`,
     events: `SELECT ${hex64('span_id')} AS span_id, ${time('time_ns')} AS time, name, attributes, process FROM store.events`,
