@@ -1,5 +1,6 @@
 import { ClassCounter, readClassTable, type ClassTable } from '../store/heap/class-table.ts'
 import { commonPath, type HoldingPath } from '../store/heap/holding-path.ts'
+import { retainedBytes } from '../store/heap/retained-bytes.ts'
 import { RetainerTree } from '../store/heap/retainers.ts'
 import { scanSnapshotFile } from '../store/heap/snapshot-file.ts'
 import { SnapshotGraph } from '../store/heap/snapshot-graph.ts'
@@ -18,6 +19,14 @@ export interface ClassChange {
   is_new: boolean
 }
 
+/** A class that grew, and why its objects are still there. */
+export interface HeldClass {
+  class: string
+  /** What would be freed in the second snapshot were its objects not there: theirs and what only they hold. */
+  retained_bytes: number
+  path: HoldingPath
+}
+
 /** Two heap snapshots compared. */
 export interface HeapDiff {
   objects_before: number
@@ -29,7 +38,7 @@ export interface HeapDiff {
   /** Classes that became less, the largest first. */
   shrunk: ClassChange[]
   /** What holds the objects of the classes that grew most. */
-  held: { class: string; path: HoldingPath }[]
+  held: HeldClass[]
 }
 
 /** Objects looked at for the way on which they are held. */
@@ -92,9 +101,9 @@ function holders(graph: SnapshotGraph, grown: readonly ClassChange[], maxHeld: n
   for (const { class: name } of candidates) {
     const path = commonPath(graph, tree, members.get(name) ?? [])
     if (path === undefined || path.objects * 4 < path.looked) continue
-    if (held.length < maxHeld && !held.some((other) => isSameWay(other.path, path))) held.push({ class: name, path })
+    if (held.length < maxHeld && !held.some((other) => isSameWay(other.path, path))) held.push({ class: name, retained_bytes: 0, path })
   }
-  return held
+  return held.map((entry) => ({ ...entry, retained_bytes: retainedBytes(graph, entry.class) }))
 }
 
 /** One way is the beginning of the other: the second says nothing more. */

@@ -8,11 +8,18 @@ import { shortUrl, writeCompressed } from './profile-files.ts'
 /** Nodes kept of one thread; deeper calls of later parts are counted for their callers. */
 const MAX_NODES = 20_000
 
+interface Sum {
+  profile: HeapProfile
+  nodes: number
+  /** Sampled bytes of parts without a window: shared out as those of the next. */
+  unattributed: number
+}
+
 /** The heap profiles of this process, one a thread, each the sum of its parts. */
 export class HeapProfileFiles {
   private readonly folder: string
   private readonly instance: string
-  private readonly sums = new Map<number, { profile: HeapProfile; nodes: number }>()
+  private readonly sums = new Map<number, Sum>()
 
   constructor(sessionDir: string, instance: string) {
     this.folder = path.join(sessionDir, 'heap')
@@ -22,11 +29,11 @@ export class HeapProfileFiles {
   /** Adds a part and writes the file anew, mode 0600. Throws when the disk says no. */
   add(part: HeapProfile): void {
     const { thread } = part.perf
-    const sum = this.sums.get(thread) ?? { profile: emptyProfile(part), nodes: 1 }
+    const sum = this.sums.get(thread) ?? { profile: emptyProfile(part), nodes: 1, unattributed: 0 }
     this.sums.set(thread, sum)
     sum.nodes = addNode(sum.profile.head, part.head, sum.nodes)
     const { perf } = sum.profile
-    perf.spans = addSpans(perf, part)
+    perf.spans = addSpans(sum, part)
     perf.elapsedMs += part.perf.elapsedMs
     perf.lookedMs += part.perf.lookedMs
     fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 })
@@ -81,10 +88,11 @@ function keyOf({ callFrame: { functionName, url, lineNumber, columnNumber } }: H
  * The windows tell how the spans share what was allocated, V8's samples how much that was: in a window the app is slower. Without a sample
  * (less than 512 KB or so) the time that was looked at is the scale.
  */
-function addSpans(sum: HeapProfile['perf'], { head, perf }: HeapProfile): SpanAllocations[] {
-  const spans = new Map(sum.spans.map((entry) => [`${entry.layer} ${entry.name}`, entry]))
+function addSpans(sum: Sum, { head, perf }: HeapProfile): SpanAllocations[] {
+  const spans = new Map(sum.profile.perf.spans.map((entry) => [`${entry.layer} ${entry.name}`, entry]))
   const looked = perf.spans.reduce((total, { bytes }) => total + bytes, 0)
-  const sampled = bytesOf(head)
+  const sampled = bytesOf(head) + sum.unattributed
+  sum.unattributed = looked > 0 ? 0 : sampled
   const scale = sampled > 0 && looked > 0 ? sampled / looked : perf.lookedMs > 0 ? perf.elapsedMs / perf.lookedMs : 0
   for (const { name, layer, bytes } of perf.spans) {
     const key = `${layer} ${name}`

@@ -7,7 +7,7 @@ import { AllocationWindows, type AllocationOptions } from './allocation-windows.
 
 const SAMPLING_INTERVAL_BYTES = 512 * 1024
 /** Time between two hand-overs in ms, doubled up to the second: V8 cannot name the file of a script that has been collected meanwhile. */
-const FIRST_HAND_OVER_MS = 1000
+const FIRST_HAND_OVER_MS = 250
 const HAND_OVER_MS = 10_000
 
 export interface HeapSamplingOptions extends AllocationOptions {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { diffHeaps, type HeapDiff } from '../../src/analysis/heap-diff.ts'
 import { runCli } from '../support/cli.ts'
-import { LEAKING, runProgram } from './snapshots.ts'
+import { LEAKING, retainedByJson, runProgram } from './snapshots.ts'
 
 let dir: string
 beforeAll(() => {
@@ -30,12 +30,22 @@ describe('heap diff', () => {
     expect(diff.held[0]?.path).toMatchObject({ objects: diff.held[0]?.path.looked })
   })
 
+  it('says what the class retains, as a second implementation finds it', async () => {
+    const files = [path.join(dir, 'before.heapsnapshot'), path.join(dir, 'after.heapsnapshot')] as const
+    const diff = await diffHeaps(...files)
+    const retained = diff.held.find((entry) => entry.class === 'Leaky')?.retained_bytes ?? 0
+    expect(retained).toBe(retainedByJson(files[1], 'Leaky'))
+    expect(retained).toBeGreaterThan(diff.grown.find((change) => change.class === 'Leaky')?.bytes_after ?? Infinity)
+  })
+
   it('prints it for a person, and as JSON', async () => {
     const files = [path.join(dir, 'before.heapsnapshot'), path.join(dir, 'after.heapsnapshot')]
     const { stdout, code } = await runCli(['heap', 'diff', ...files])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^Leaky +1,001 +\+1,000 /m)
-    expect(stdout).toMatch(/What holds Leaky \(all \d+ looked at\)\n[^]*variable held -> Map\n +\[entry\] -> Leaky\n/)
+    expect(stdout).toMatch(
+      /What holds Leaky \([\d.]+ [KM]B retained; all \d+ looked at\)\n[^]*variable held -> Map\n +\[entry\] -> Leaky\n/,
+    )
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
     const json = JSON.parse((await runCli(['heap', 'diff', ...files, '--json'])).stdout) as HeapDiff
     expect(json.grown.find((change) => change.class === 'Leaky')?.count_change).toBe(1000)

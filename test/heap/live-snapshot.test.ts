@@ -59,7 +59,9 @@ describe('perf-agent snapshot', () => {
     expect((await command('snapshot')).code).toBe(0)
     const { stdout } = await cli('heap', 'diff', 'first', 'last')
     expect(stdout).toMatch(/^Leaky +[\d,]+ +\+[\d,]+ /m)
-    expect(stdout).toMatch(/What holds Leaky \(all \d+ looked at\)\n[^]*variable held -> Map\n +\[entry\] -> Leaky\n/)
+    expect(stdout).toMatch(
+      /What holds Leaky \([\d.]+ [KM]B retained; all \d+ looked at\)\n[^]*variable held -> Map\n +\[entry\] -> Leaky\n/,
+    )
     expect((await cli('heap')).stdout).toMatch(/^1 {2}.* command .*\n2 {2}.* command /m)
     expect((await cli('report')).stdout).toMatch(
       /^Heap growth\nclass[^]*^Leaky [^]*2 heap snapshots\. Next: perf-agent heap diff first last$/m,

@@ -34,6 +34,32 @@ export function classesByJson(file: string): Record<string, { count: number; sel
   return classes
 }
 
+/** Bytes that cannot be reached any more without the objects of a class, read the plain way. */
+export function retainedByJson(file: string, className: string): number {
+  const { snapshot, nodes, edges, strings } = JSON.parse(readFileSync(file, 'utf8')) as {
+    snapshot: { meta: { node_fields: string[]; edge_types: [string[]] } }
+    nodes: number[]
+    edges: number[]
+    strings: string[]
+  }
+  const { node_fields: fields, edge_types: edgeTypes } = snapshot.meta
+  const value = (node: number, field: string): number => nodes[node * fields.length + fields.indexOf(field)] ?? 0
+  const references: number[][] = []
+  let at = 0
+  for (let node = 0; node * fields.length < nodes.length; node++) {
+    const targets: number[] = []
+    for (let left = value(node, 'edge_count'); left > 0; left--, at += 3)
+      if (edgeTypes[0][edges[at] ?? 0] !== 'weak') targets.push((edges[at + 2] ?? 0) / fields.length)
+    references.push(targets)
+  }
+  const reachable = (isGone: (node: number) => boolean): number => {
+    const seen = new Set([0])
+    for (const node of seen) for (const target of references[node] ?? []) if (!isGone(target)) seen.add(target)
+    return [...seen].reduce((sum, node) => sum + value(node, 'self_size'), 0)
+  }
+  return reachable(() => false) - reachable((node) => strings[value(node, 'name')] === className && [3, 8].includes(value(node, 'type')))
+}
+
 /** A program that writes `before.heapsnapshot`, lets a thousand `Leaky` grow in the Map `held`, and writes `after.heapsnapshot`. */
 export const LEAKING = `
 import v8 from 'node:v8'

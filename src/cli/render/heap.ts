@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { ClassChange, HeapDiff } from '../../analysis/heap-diff.ts'
+import type { ClassChange, HeapDiff, HeldClass } from '../../analysis/heap-diff.ts'
 import type { ClassTable } from '../../store/heap/class-table.ts'
 import type { HoldingPath, HoldingStep } from '../../store/heap/holding-path.ts'
 import type { SessionSnapshot } from '../../store/heap/session-snapshots.ts'
@@ -60,7 +60,7 @@ export function renderHeapDiff(terminal: Terminal, files: readonly [string, stri
   const sections = [
     `${paint.bold(`${path.basename(files[0])} -> ${path.basename(files[1])}`)}\n${head}`,
     section(terminal, 'What grew', changes(terminal, diff.grown, limit)),
-    ...diff.held.map(({ class: name, path: way }) => section(terminal, holdingTitle(name, way), holding(terminal, way))),
+    ...diff.held.map((held) => section(terminal, holdingTitle(held), holding(terminal, held.path))),
     section(terminal, 'What became less', changes(terminal, diff.shrunk, Math.min(5, limit))),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
@@ -92,8 +92,9 @@ function changes(terminal: Terminal, rows: readonly ClassChange[], limit: number
   return table(terminal, columns, cells) + (rest > 0 ? `\n${terminal.paint.dim(`+ ${count(rest)} more`)}` : '')
 }
 
-function holdingTitle(name: string, { objects, looked }: HoldingPath): string {
-  return `What holds ${oneLine(name)} (${objects === looked ? `all ${count(looked)}` : `${count(objects)} of ${count(looked)}`} looked at)`
+function holdingTitle({ class: name, retained_bytes: retained, path: { objects, looked } }: HeldClass): string {
+  const seen = objects === looked ? `all ${count(looked)}` : `${count(objects)} of ${count(looked)}`
+  return `What holds ${oneLine(name).slice(0, 36)} (${bytes(retained)} retained; ${seen} looked at)`
 }
 
 /** A line for each reference from the root down, the names people gave first. */
