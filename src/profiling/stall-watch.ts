@@ -27,6 +27,8 @@ export interface StallWatchOptions {
   atWork(work: () => void): void
   /** Asks the app thread to answer as soon as its loop comes to it. */
   ask(question: { type: 'ping'; number: number }): void
+  /** Whether a stall would be kept. Until then no inspector is connected: a process that ends beside one says so on stderr. */
+  isWanted(): boolean
   /** Keeps a stall; called twice for one that was seen while it lasted. */
   stalled(stall: StallFact): void
   /** How long a question waited for the loop. */
@@ -109,7 +111,7 @@ export class StallWatch {
     if (question === undefined || this.settle(question)) this.askIfBusy(now)
     else {
       this.options.lagging?.((now - question.askedNs) / 1e6)
-      if (this.isStall(question, now)) this.capture(question, now)
+      if (this.isStall(question, now) && this.options.isWanted()) this.capture(question, now)
     }
   }
 

@@ -480,8 +480,8 @@ function watchStalls(): StallWatch | undefined {
     thresholdMs: settings.stallMs || 100,
     atWork,
     ask: (question) => parentPort?.postMessage(question),
+    isWanted: () => hasStarted() && settings.stallMs > 0,
     stalled(stall) {
-      if (!hasStarted() || settings.stallMs === 0) return
       ownFacts.add('stall', stall, true)
       setImmediate(tick)
     },
