@@ -107,7 +107,7 @@ action(
     'heap',
     'heap snapshots: `heap` lists them, `heap 1` shows classes, `heap diff 1 2` what grew and what holds it, `heap top` where was allocated',
   )
-    .argument('[words...]', 'a snapshot (number, `first`, `last`, file), or `diff` and two of them; or `top`')
+    .argument('[words...]', 'a snapshot (number, `first`, `last`, file), or `diff` and two of them; or `top`; or `export last <file>`')
     .option('--limit <n>', 'rows per table', '20'),
   async () => (await import('./commands/heap.ts')).heap,
 )

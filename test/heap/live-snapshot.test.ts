@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.ts'
 import { nodeBinary } from '../support/node-under-test.ts'
 import { agentRoot, record } from '../support/record.ts'
+import { classesByJson } from './snapshots.ts'
 
 let dir: string
 let app: ChildProcess
@@ -70,6 +71,14 @@ describe('perf-agent snapshot', () => {
       (await cli('sql', `SELECT message FROM logs WHERE message LIKE 'heap snapshot%' ORDER BY time`, '--json')).stdout,
     ) as unknown[]
     expect(logs).toHaveLength(4)
+  })
+
+  it('exports one as a plain file that JSON.parse and the reader understand', async () => {
+    const target = path.join(dir, 'out.heapsnapshot')
+    expect(await cli('heap', 'export', 'last', target)).toMatchObject({ code: 0, stderr: '' })
+    expect(classesByJson(target)['Leaky']?.count).toBeGreaterThan(20)
+    expect((await cli('heap', 'export', 'last', target)).stderr).toMatch(/is there already/)
+    expect((await cli('heap', 'export', 'profile', `${target}2`)).stderr).toMatch(/has no heap profile/)
   })
 
   it('takes snapshots of the state on demand', async () => {

@@ -3,6 +3,8 @@ import { UsageError } from '../../errors.ts'
 import { diffHeaps } from '../../analysis/heap-diff.ts'
 import { allocations } from '../../analysis/heap-report.ts'
 import { readClassTable } from '../../store/heap/class-table.ts'
+import { heapProfileFiles } from '../../store/heap/heap-profile-file.ts'
+import { writeDecompressed } from '../../store/heap/snapshot-file.ts'
 import { findSnapshot, sessionSnapshots } from '../../store/heap/session-snapshots.ts'
 import type { CommonOptions } from '../cli.ts'
 import { findSession, openNamedSession } from '../open.ts'
@@ -21,6 +23,7 @@ export async function heap(words: string[], options: HeapOptions): Promise<void>
   if (first === undefined) list(options)
   else if (first === 'diff') await diff(rest, options, limit)
   else if (first === 'top' && rest.length === 0) await top(options, limit)
+  else if (first === 'export') await exportFile(rest, options)
   else if (rest.length > 0) throw new UsageError(`One snapshot, or two to compare: perf-agent heap diff ${first} ${rest[0]}.`)
   else await show(first, options, limit)
 }
@@ -51,6 +54,20 @@ async function top(options: HeapOptions, limit: number): Promise<void> {
   } finally {
     reader.close()
   }
+}
+
+/** A snapshot, or with `profile` the heap profile of the main thread, as Chrome's developer tools load it. */
+async function exportFile(words: string[], options: HeapOptions): Promise<void> {
+  const [which, target, ...more] = words
+  if (which === undefined || target === undefined || more.length > 0)
+    throw new UsageError('Give a snapshot or `profile`, and the file to write: perf-agent heap export last heap.heapsnapshot.')
+  if (existsSync(target)) throw new UsageError(`${target} is there already; give another name.`)
+  const profile = which === 'profile' ? heapProfileFiles(findSession(options)).find(({ thread }) => thread === 0) : undefined
+  if (which === 'profile' && profile === undefined) throw new UsageError('The session has no heap profile: PERF_HEAP=sampling records one.')
+  await writeDecompressed(profile?.path ?? fileOf(which, options), target)
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify({ file: target })}\n` : `${target}: load it in Chrome's developer tools, Memory.\n`,
+  )
 }
 
 async function diff(words: string[], options: HeapOptions, limit: number): Promise<void> {

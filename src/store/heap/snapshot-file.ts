@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { Decompress } from 'fzstd'
@@ -19,12 +19,33 @@ export async function scanSnapshotFile(file: string, visitor: SnapshotVisitor): 
   try {
     const decompress = decompressorOf(file)
     if (decompress !== undefined) await scanCompressed(file, decompress, scanner)
-    else if (file.endsWith('.zst')) readChunks(file, zstdInto(scanner))
+    else if (file.endsWith('.zst'))
+      readChunks(
+        file,
+        zstdInto((chunk) => scanner.feed(chunk)),
+      )
     else readChunks(file, (chunk) => scanner.feed(chunk))
     const problem = scanner.finish()
     if (problem !== undefined) throw new Error(problem)
   } catch (error) {
     throw error instanceof SnapshotUnreadableError ? error : new SnapshotUnreadableError(`${file}: ${reasonOf(error)}.`, { cause: error })
+  }
+}
+
+/** Writes a snapshot or heap profile without its compression, for Chrome's developer tools; mode 0600. Throws `SnapshotUnreadableError`. */
+export async function writeDecompressed(file: string, target: string): Promise<void> {
+  const output = openSync(target, 'w', 0o600)
+  try {
+    const decompress = decompressorOf(file)
+    const write = (chunk: Uint8Array): void => void writeSync(output, chunk)
+    if (decompress !== undefined)
+      for await (const chunk of createReadStream(file).on('error', (error) => decompress.destroy(error)).pipe(decompress)) write(chunk as Buffer) // prettier-ignore
+    else if (file.endsWith('.zst')) readChunks(file, zstdInto(write))
+    else readChunks(file, write)
+  } catch (error) {
+    throw new SnapshotUnreadableError(`${file}: ${reasonOf(error)}.`, { cause: error })
+  } finally {
+    closeSync(output)
   }
 }
 
@@ -43,8 +64,8 @@ function readChunks(file: string, take: (chunk: Buffer) => void): void {
 }
 
 /** For a Node without zstd (before 22.15). It never says that the end is missing: the scanner does. */
-function zstdInto(scanner: SnapshotScanner): (chunk: Buffer) => void {
-  const decompress = new Decompress((chunk) => scanner.feed(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)))
+function zstdInto(take: (chunk: Buffer) => void): (chunk: Buffer) => void {
+  const decompress = new Decompress((chunk) => take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)))
   // It keeps what it was given for later.
   return (chunk) => decompress.push(new Uint8Array(chunk))
 }
