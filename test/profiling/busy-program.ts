@@ -7,10 +7,16 @@ import { AsyncResource } from 'node:async_hooks'
 
 const windows = []
 const nowUs = () => Number(process.hrtime.bigint()) / 1000
-const TURNS = 25
-let sink = 0
+const TURNS = 20
+let sink = 1
 function work(units) {
-  for (let i = 0; i < units * 1_000_000; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
+  let x = sink | 1
+  for (let i = 0; i < units * 2_000_000; i++) {
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+  }
+  sink = x
 }
 function busy(name, units) {
   const from = nowUs()

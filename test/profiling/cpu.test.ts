@@ -15,7 +15,7 @@ const sessionOf = (run: Recorded) => readSession(run.sessionDir ?? '')
 
 describe.each(['esm', 'cjs'] as const)('PERF_CPU in a program that is %s', (format) => {
   it('ties samples and CPU time to the span whose code ran', async () => {
-    const run = await record({ format, app: BUSY_PROGRAM, env: { PERF_CPU: '1ms' } })
+    const run = await record({ format, app: BUSY_PROGRAM, env: { PERF_CPU: '1ms' }, timeoutMs: 55_000 })
     expect([run.status, run.stderr]).toEqual([0, ''])
     const windows = busyWindows(run.stdout)
 
