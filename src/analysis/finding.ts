@@ -85,6 +85,10 @@ export interface FindingKind<Row = unknown> {
   find(rows: Row[], session: SessionFacts): Draft[]
 }
 
+/** The spans, with the HTTP requests of an AI client under the name of the AI call they belong to: that is what its user knows. */
+export const CALLS = `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), ai.name IS NOT NULL AS is_transport
+  FROM spans s LEFT JOIN spans ai ON s.layer = 'http' AND ai.span_key = s.parent_key AND ai.layer = 'ai'`
+
 /** Types the rows of a kind of finding. */
 export function defineFinding<Row>(definition: FindingKind<Row>): FindingKind {
   return definition

@@ -1,3 +1,4 @@
+import { sep } from 'node:path'
 import { MainInspector } from './main-inspector.ts'
 
 /** What the main thread was doing. */
@@ -65,10 +66,15 @@ async function look(connection: MainInspector, answerWithinMs: number): Promise<
   }
 }
 
+/** Where this code was built to; frames of the agent's preload there are nobody's business. */
+const OWN_FOLDER = typeof __dirname === 'string' ? `${__dirname}${sep}` : undefined
+
+const isOwn = (line: string): boolean => line.includes(SOURCE) || (OWN_FOLDER !== undefined && line.includes(OWN_FOLDER))
+
 function parse(value: unknown): BlockedStack | undefined {
   if (typeof value !== 'string') return undefined
   const [stack, span] = JSON.parse(value) as [unknown, unknown]
   if (typeof stack !== 'string') return undefined
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !line.includes(SOURCE))
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isOwn(line))
   return { stack: frames.join('\n'), isSteady: false, span: typeof span === 'string' && span !== '' ? span : undefined }
 }

@@ -26,4 +26,12 @@ describe('bottleneck', () => {
     const spread: Node = { name: 'GET /', layer: 'http', ms: [0, 100], children: Array.from({ length: 10 }, (_, i) => ({ name: `part ${i}`, layer: 'tool', ms: [i * 10, i * 10 + 10] as const })) } // prettier-ignore
     expect(await findAll(await recordingOf([spread]), [bottleneck])).toEqual([])
   })
+
+  it('counts the requests of an AI client as the AI call', async () => {
+    const call: Node = { name: 'chat gpt-4o', layer: 'ai', ms: [5, 95], children: [{ name: 'POST', layer: 'http', ms: [6, 94] }] }
+    const reader = await recordingOf([{ name: 'GET /', layer: 'http', ms: [0, 100], children: [call] }])
+    expect(await findAll(reader, [bottleneck])).toMatchObject([
+      { title: '90 % of the time of all traces is spent in ai chat gpt-4o', cost: { calls: 1, total_ms: 90 } },
+    ])
+  })
 })

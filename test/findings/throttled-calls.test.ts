@@ -28,4 +28,14 @@ describe('throttled-calls', () => {
   it('is silent about calls that went well or failed otherwise', async () => {
     expect(await findAll(await recordingOf([call(), call('500')]), [throttledCalls])).toEqual([])
   })
+
+  it('names the AI call, not its requests, and counts a refusal once', async () => {
+    const limited = { name: 'POST', layer: 'http', kind: 'client', ms: [1, 20], error: '429' } as const
+    const ok = { name: 'POST', layer: 'http', kind: 'client', ms: [30, 90], attributes: { 'http.request.resend_count': 1 } } as const
+    const reader = await recordingOf([{ ...call(), children: [limited, ok] }, { ...call('429'), children: [limited] }, call()])
+    expect((await findAll(reader, [throttledCalls])).map(({ title }) => title).sort()).toEqual([
+      'chat gpt-4o had to be sent again 1 of 3 times',
+      'chat gpt-4o was refused with 429 (too many requests) 2 of 3 times',
+    ])
+  })
 })

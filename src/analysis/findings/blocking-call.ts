@@ -18,14 +18,15 @@ export default defineFinding<Row>({
   sql: `
     SELECT b.function, b.file, b.line, s.name AS span_name, count(*) AS calls, sum(b.duration_ms) AS total_ms, max(b.duration_ms) AS longest_ms,
       (list(s.trace_id ORDER BY b.duration_ms DESC))[1:3] AS traces
-    FROM stalls b LEFT JOIN spans s USING (span_id) GROUP BY ALL ORDER BY total_ms DESC LIMIT 50`,
+    FROM stalls b LEFT JOIN spans s USING (span_id) WHERE coalesce(b.function, s.name) IS NOT NULL GROUP BY ALL ORDER BY total_ms DESC LIMIT 50`,
   find: (rows) =>
     rows.map((row) => {
       const what = row.function ?? row.span_name ?? 'Something'
       return {
         key: `${row.file ?? ''}\0${row.function ?? ''}\0${row.span_name ?? ''}`,
         title: `${what} blocks the event loop for up to ${Math.round(row.longest_ms)} ms${row.span_name === null ? '' : ` in ${row.span_name}`}`,
-        severity: row.longest_ms >= 500 ? ('high' as const) : ('medium' as const),
+        // Outside of any span it is mostly the loading of modules at the start.
+        severity: row.span_name === null ? ('low' as const) : row.longest_ms >= 500 ? ('high' as const) : ('medium' as const),
         cost: { calls: row.calls, total_ms: row.total_ms, cpu_ms: row.total_ms },
         traces: row.traces,
         places: row.file === null ? [] : [{ file: row.file, line: row.line, function: row.function }],

@@ -1,4 +1,4 @@
-import { defineFinding } from '../finding.ts'
+import { CALLS, defineFinding } from '../finding.ts'
 
 interface Row {
   layer: string
@@ -20,10 +20,11 @@ export default defineFinding<Row>({
   kind: 'bottleneck',
   about: `One call holds ${SHARE * 100} % or more of the time of all traces by itself (its children not counted).`,
   sql: `
-    WITH whole AS (SELECT sum(duration_ms * weight) AS ms FROM traces WHERE status <> 'open')
-    SELECT s.layer, s.name, round(sum(s.weight))::BIGINT AS calls, sum(t.self_ms * s.weight) AS self_ms, sum(t.self_ms * s.weight) / any_value(whole.ms) AS share,
+    WITH whole AS (SELECT sum(duration_ms * weight) AS ms FROM traces WHERE status <> 'open'),
+    work AS (${CALLS})
+    SELECT s.layer, s.name, round(sum(s.weight) FILTER (NOT s.is_transport))::BIGINT AS calls, sum(t.self_ms * s.weight) AS self_ms, sum(t.self_ms * s.weight) / any_value(whole.ms) AS share,
       quantile_cont(s.duration_ms, 0.5) AS p50_ms, any_value(v.file) AS file, any_value(v.line) AS line, (list(s.trace_id ORDER BY t.self_ms DESC, s.trace_id))[1:3] AS traces
-    FROM spans s JOIN self_times t USING (span_key) LEFT JOIN variants v USING (variant), whole
+    FROM work s JOIN self_times t USING (span_key) LEFT JOIN variants v USING (variant), whole
     WHERE s.parent_id IS NOT NULL GROUP BY s.layer, s.name HAVING sum(t.self_ms * s.weight) >= ${SHARE} * any_value(whole.ms) ORDER BY self_ms DESC, s.name LIMIT 3`,
   find: (rows) =>
     rows.map((row) => ({

@@ -1,4 +1,4 @@
-import { defineFinding } from '../finding.ts'
+import { CALLS, defineFinding } from '../finding.ts'
 
 interface Row {
   error_type: string | null
@@ -20,9 +20,11 @@ export default defineFinding<Row>({
   kind: 'error-group',
   about: 'Errors grouped by cause: class, call and message (numbers and ids aside), with first and last time and the tools affected.',
   sql: `
-    WITH causes AS (
+    WITH failed AS MATERIALIZED (SELECT span_id, parent_id, is_transport FROM (${CALLS}) WHERE status = 'error'),
+    causes AS (
       SELECT e.*, regexp_replace(e.message, '[0-9a-f]{8,}|\\d+', '#', 'g') AS pattern FROM errors e
-      WHERE NOT EXISTS (SELECT 1 FROM spans c JOIN spans p ON p.span_key = c.parent_key WHERE p.span_id = e.span_id AND c.status = 'error')),
+      WHERE NOT EXISTS (SELECT 1 FROM failed c WHERE c.parent_id = e.span_id AND NOT c.is_transport)
+        AND NOT EXISTS (SELECT 1 FROM failed c WHERE c.span_id = e.span_id AND c.is_transport)),
     totals AS (SELECT layer, name, sum(weight) AS n FROM spans GROUP BY ALL)
     SELECT error_type, c.layer, c.name, any_value(message) AS message, round(sum(weight))::BIGINT AS calls, round(any_value(t.n))::BIGINT AS all_calls,
       sum(duration_ms * weight) AS total_ms, min(start_time) AS first, max(start_time) AS last,

@@ -24,6 +24,7 @@ export default defineFinding<Row>({
         s.duration_ms, s.weight, a.hash AS arguments
       FROM spans s LEFT JOIN payloads a ON a.span_id = s.span_id AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
       WHERE s.layer IN ('db', 'http', 'tool', 'cache', 'ai') AND s.kind <> 'server' AND s.parent_key IS NOT NULL AND s.duration_ms IS NOT NULL AND s.status <> 'error'
+        AND (s.layer <> 'db' OR (s.attributes->>'db.query.text') IS NOT NULL)
         AND coalesce(s.attributes->>'db.operation.name', 'SELECT') IN ('SELECT', 'GET', 'MGET', 'HGET', 'HGETALL')
         AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'),
     pairs AS (

@@ -1,4 +1,4 @@
-import { defineFinding } from '../finding.ts'
+import { CALLS, defineFinding } from '../finding.ts'
 
 interface Row {
   route: string
@@ -26,7 +26,7 @@ export default defineFinding<Row>({
       FROM requests WHERE direction = 'in' AND status <> 'open' GROUP BY ALL HAVING quantile_cont(duration_ms, 0.95) >= ${SLOW_MS}),
     below AS (
       SELECT concat_ws(' ', r.method, coalesce(r.route, '(no route)')) AS route, s.layer, s.name, sum(t.self_ms * s.weight) AS ms
-      FROM requests r JOIN spans s USING (trace_id) JOIN self_times t ON t.span_key = s.span_key
+      FROM requests r JOIN (${CALLS}) s USING (trace_id) JOIN self_times t ON t.span_key = s.span_key
       WHERE r.direction = 'in' AND s.span_id <> r.span_id AND concat_ws(' ', r.method, coalesce(r.route, '(no route)')) IN (SELECT route FROM slow) GROUP BY ALL)
     SELECT slow.*, b.layer AS where_layer, b.name AS where_name, b.ms / nullif(total_ms, 0) AS where_share
     FROM slow LEFT JOIN (SELECT route, arg_max(layer, ms) AS layer, arg_max(name, ms) AS name, max(ms) AS ms FROM below GROUP BY route) b USING (route)

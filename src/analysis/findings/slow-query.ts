@@ -18,9 +18,9 @@ export default defineFinding<Row>({
   kind: 'slow-query',
   about: `A statement whose 95th percentile is ${SLOW_MS} ms or more, the wait for a connection aside.`,
   sql: `
-    SELECT system, coalesce(statement, summary, name) AS statement, round(sum(weight))::BIGINT AS calls, sum(own_ms * weight) AS total_ms,
+    SELECT system, statement, round(sum(weight))::BIGINT AS calls, sum(own_ms * weight) AS total_ms,
       quantile_cont(own_ms, 0.95) AS p95_ms, quantile_cont(rows, 0.95) AS rows_p95, (list(trace_id ORDER BY own_ms DESC, trace_id))[1:3] AS traces
-    FROM (SELECT *, greatest(duration_ms - coalesce(pool_wait_ms, 0), 0) AS own_ms FROM queries WHERE status <> 'open')
+    FROM (SELECT *, greatest(duration_ms - coalesce(pool_wait_ms, 0), 0) AS own_ms FROM queries WHERE status <> 'open' AND statement IS NOT NULL)
     GROUP BY ALL HAVING quantile_cont(own_ms, 0.95) >= ${SLOW_MS} ORDER BY total_ms DESC, statement LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({

@@ -1,4 +1,4 @@
-import { defineFinding } from '../finding.ts'
+import { CALLS, defineFinding } from '../finding.ts'
 
 interface Row {
   layer: string
@@ -30,14 +30,15 @@ export default defineFinding<Row>({
   kind: 'throttled-calls',
   about: 'Outgoing calls are refused with 429, time out, or are retried.',
   sql: `
-    SELECT layer, name, kind, round(sum(weight) FILTER (hit))::BIGINT AS calls, round(sum(weight))::BIGINT AS all_calls,
+    SELECT layer, name, kind, round(greatest(coalesce(sum(weight) FILTER (hit AND is_transport), 0), coalesce(sum(weight) FILTER (hit AND NOT is_transport), 0)))::BIGINT AS calls,
+      round(sum(weight) FILTER (NOT is_transport))::BIGINT AS all_calls,
       sum(duration_ms * weight) FILTER (hit) AS total_ms, (list(trace_id ORDER BY duration_ms DESC, trace_id) FILTER (hit))[1:3] AS traces
-    FROM (SELECT s.layer, s.name, k.kind, s.weight, s.duration_ms, s.trace_id, CASE k.kind
+    FROM (SELECT s.layer, s.name, s.is_transport, k.kind, s.weight, s.duration_ms, s.trace_id, CASE k.kind
         WHEN 'limited' THEN coalesce(error_type = '429' OR (attributes->>'http.response.status_code') = '429', false)
         WHEN 'timeout' THEN coalesce(regexp_matches(error_type, '(?i)timeout|timed ?out|ETIMEDOUT'), false)
         ELSE coalesce(TRY_CAST(attributes->>'http.request.resend_count' AS BIGINT), 0) > 0 END AS hit
-      FROM spans s, (VALUES ('limited'), ('timeout'), ('retried')) k(kind) WHERE s.kind = 'client' AND s.duration_ms IS NOT NULL)
-    GROUP BY ALL HAVING count(*) FILTER (hit) > 0 ORDER BY calls DESC, name LIMIT 50`,
+      FROM (${CALLS}) s, (VALUES ('limited'), ('timeout'), ('retried')) k(kind) WHERE s.kind = 'client' AND s.duration_ms IS NOT NULL)
+    GROUP BY ALL HAVING count(*) FILTER (hit) > 0 AND count(*) FILTER (NOT is_transport) > 0 ORDER BY calls DESC, name LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.kind}\0${row.layer}\0${row.name}`,
