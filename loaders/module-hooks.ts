@@ -5,6 +5,7 @@ import { Hook as RequireHook } from 'require-in-the-middle'
 import type { Engine, RegistryEntry } from '../src/core/engine.ts'
 import { guard, noteFault } from '../src/core/guard.ts'
 import { watchCommonJsImports } from './commonjs-imports.ts'
+import { reportLoadedBefore } from './loaded-before.ts'
 import { esmHooks } from './node-versions.ts'
 import { packageVersion } from './package-version.ts'
 
@@ -29,6 +30,7 @@ export function installModuleHooks(options: HookOptions): void {
     entry.modules.filter((name) => name.startsWith('node:')).map((name) => name.slice(5)),
   )
   const packages = [...new Set(names)]
+  guard('require-hook', () => reportLoadedBefore(options.engine, new Set(packages)))
   guard('require-hook', () => hookRequire(options, packages, [...new Set(builtins)]))
   try {
     hookImport(options, packages, [...new Set(builtins)])

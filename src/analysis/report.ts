@@ -125,7 +125,7 @@ export interface ReportData {
 }
 
 /** Counters that say something is missing; the others (spans written) are not gaps. */
-const GAP_COUNTERS = `name NOT IN ('spans_written') AND value > 0`
+const GAP_COUNTERS = `name NOT IN ('spans_written', 'packages_missed') AND value > 0`
 
 const PERCENTILES = `quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms`
 const ERRORS = `round(coalesce(sum(weight) FILTER (status = 'error'), 0))::BIGINT AS errors`

@@ -43,6 +43,7 @@ export class Engine {
   private readonly loaded = new Map<string, Integration | undefined>()
   private readonly reported = new Set<string>()
   private readonly subscribed = new Set<string>()
+  private readonly early = new Set<string>()
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -58,6 +59,12 @@ export class Engine {
       }
       guard(entry.name, () => this.apply(entry, exports, seen))
     }
+  }
+
+  /** As `moduleLoaded`, for a module that was there before the agent: wrapped as far as that goes, and reported. */
+  loadedBefore(exports: unknown, seen: ModuleSeen): void {
+    this.early.add(copyOf(seen))
+    this.moduleLoaded(exports, seen)
   }
 
   /** Subscribes to an integration that needs no module (channels of Node itself). */
@@ -179,9 +186,11 @@ export class Engine {
   }
 
   private report(entry: RegistryEntry, seen: ModuleSeen, status: string, reason: string, missing: readonly string[]): void {
+    if (status === 'wrapped' && this.early.has(copyOf(seen))) return this.report(entry, seen, 'loaded-before', LOADED_BEFORE, missing)
     const key = `${entry.name} ${seen.name}@${seen.version} ${seen.format} ${status}`
     if (this.reported.has(key)) return
     this.reported.add(key)
+    if (status !== 'wrapped' && status !== 'disabled') this.options.runtime.recorder.ring.count('packages_missed')
     this.options.runtime.recorder.fact('package', {
       name: seen.name,
       version: seen.version,
@@ -193,6 +202,12 @@ export class Engine {
       missing,
     })
   }
+}
+
+const LOADED_BEFORE = 'loaded before the agent: what was taken from it by then is not recorded'
+
+function copyOf({ name, version, format }: ModuleSeen): string {
+  return `${name}@${version} ${format}`
 }
 
 function matchesFile(target: { file?: string | RegExp }, file: string | undefined): boolean {

@@ -174,6 +174,8 @@ export interface Integration {
   /** Package name, or `node:http`. */
   module: string | readonly string[]
   kind: Layer
+  /** Texts of the package's code, all in every supported version, that a minifier leaves: how a copy inside a bundle is recognised. */
+  inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */
   through?: readonly { module: string; versions: string; by: string }[]
   targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding)[]

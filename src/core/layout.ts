@@ -38,6 +38,7 @@ export const COUNTERS = [
   'faults',
   'payloads_truncated',
   'attributes_dropped',
+  'packages_missed',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 

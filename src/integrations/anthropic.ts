@@ -37,6 +37,7 @@ export default defineIntegration({
   name: 'anthropic',
   module: '@anthropic-ai/sdk',
   kind: 'ai',
+  inBundle: ['X-Stainless-Runtime', 'anthropic-version'],
   targets: [
     call('Anthropic.Messages.prototype.create', ALL, 'chat', messageEnd, messageStream),
     call('Anthropic.Beta.Messages.prototype.create', '>=0.29.0 <2', 'chat', messageEnd, messageStream),

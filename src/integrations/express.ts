@@ -95,6 +95,7 @@ export default defineIntegration({
   name: 'express',
   module: ['express', 'router'],
   kind: 'http',
+  inBundle: ['app.use() requires a middleware function'],
   through: [{ module: 'express', versions: '>=5.0.0 <6', by: 'router' }],
   targets: [
     ...routerTargets(

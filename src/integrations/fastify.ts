@@ -18,6 +18,7 @@ export default defineIntegration({
   name: 'fastify',
   module: 'fastify',
   kind: 'http',
+  inBundle: ['FST_ERR_CTP_ALREADY_PRESENT'],
   targets: [
     target<{ self: Reply; args: [payload: unknown] }>({
       file: 'lib/reply',

@@ -47,6 +47,7 @@ export default defineIntegration({
   name: 'ioredis',
   module: 'ioredis',
   kind: 'db',
+  inBundle: ['Redis is already connecting/connected'],
   targets: [
     target<CommandCall>({
       path: 'default.prototype.sendCommand',

@@ -47,6 +47,7 @@ export default defineIntegration({
   name: 'openai',
   module: 'openai',
   kind: 'ai',
+  inBundle: ['X-Stainless-Runtime', 'OpenAI-Organization'],
   targets: [
     call('OpenAI.Chat.Completions.prototype.create', ALL, 'chat', chatAttributes, chatEnd, chatStream),
     call('OpenAI.Completions.prototype.create', ALL, 'text_completion', chatAttributes, chatEnd, chatStream),

@@ -64,6 +64,7 @@ export default defineIntegration({
   name: 'pg',
   module: ['pg', 'pg-pool', 'pg-cursor'],
   kind: 'db',
+  inBundle: ['Client has already been connected. You cannot reuse a client'],
   targets: [
     target<QueryCall>({
       path: 'Client.prototype.query',

@@ -52,7 +52,7 @@ export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
       next.release()
       blocks.push(next.block)
     }
-    if (file === undefined && !blocks.some((block) => block.spans > 0)) return
+    if (file === undefined && !blocks.some(({ spans, counters }) => spans > 0 || counters['packages_missed'] !== undefined)) return
     if (file === undefined) createSessionFolder(info, {}, redactor)
     meta ??= processMeta(info, {}, redactor)
     file ??= path.join(info.sessionDir, 'hot', `${info.instance}.${reader.thread}.${Date.now()}.spill`)

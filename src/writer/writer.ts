@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { parentPort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
-import { Header, RingOwner, WriterGate, WriterState, WriterWord } from '../core/layout.ts'
+import { COUNTERS, Header, RingOwner, WriterGate, WriterState, WriterWord } from '../core/layout.ts'
 import type { HeapProfileMessage } from '../core/heap-profile-format.ts'
 import type { CpuProfileMessage } from '../profiling/cpu.ts'
 import { HeapProfileFiles } from '../profiling/heap-profile-files.ts'
@@ -134,12 +134,14 @@ function nowMs(): number {
   return nowNs() / 1e6
 }
 
-/** Nothing is created on disk before there is something to keep. */
+const MISSED = Header.counters + COUNTERS.indexOf('packages_missed')
+
+/** Nothing is created on disk before there is something to keep: a span, or why there will be none. */
 function hasStarted(): boolean {
   return (
     store !== undefined ||
     (settings.joined && builders.length > 0) ||
-    builders.some(({ reader }) => (reader.header[Header.counters] ?? 0) > 0 || (reader.header[Header.slotsUsed] ?? 0) > 0)
+    builders.some(({ reader: { header } }) => [Header.counters, Header.slotsUsed, MISSED].some((at) => (header[at] ?? 0) > 0))
   )
 }
 

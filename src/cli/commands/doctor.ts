@@ -4,6 +4,7 @@ import type { CommonOptions } from '../cli.ts'
 import { openNamedSession, sessionsDir } from '../open.ts'
 import { oneLine, table } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
+import { wrap } from '../render/wrap.ts'
 
 interface DoctorData {
   checks: Check[]
@@ -36,10 +37,17 @@ function render(terminal: Terminal, data: DoctorData): string {
   const { paint } = terminal
   const marks = { ok: paint.green('ok'), warning: paint.yellow('warn'), failed: paint.red('FAIL') }
   const checks = data.checks.map(
-    (check) => `${marks[check.state].padEnd(4 + marks[check.state].length - check.state.length)}  ${check.name}: ${check.detail}`,
+    (check) =>
+      `${marks[check.state].padEnd(4 + marks[check.state].length - check.state.length)}  ${wrap(`${check.name}: ${check.detail}`, terminal.width - 6).replaceAll('\n', '\n      ')}`,
   )
   const lines = [paint.bold('This machine'), ...data.checks.map((check, i) => checks[i] ?? check.name), '']
-  if (data.session === null) lines.push('No session yet: record one, then doctor shows what was instrumented.')
+  if (data.session === null)
+    lines.push(
+      wrap(
+        'No session yet: record one, then doctor shows what was instrumented. A program that made no call the agent knows leaves none.',
+        terminal.width,
+      ),
+    )
   else {
     lines.push(paint.bold(`Packages in ${data.session}`))
     lines.push(data.packages.length === 0 ? 'The app loaded no package the agent knows.' : packageTable(terminal, data.packages))
@@ -70,5 +78,5 @@ function packageTable(terminal: Terminal, packages: PackageReport[]): string {
         .join('; '),
     ),
   ])
-  return table(terminal, columns, rows)
+  return table(terminal, columns, rows, { wrap: true })
 }

@@ -2,6 +2,7 @@ import type { Finding } from '../../analysis/finding.ts'
 import { count, duration, money } from './format.ts'
 import { cut, oneLine } from './table.ts'
 import type { Terminal } from './terminal.ts'
+import { wrap } from './wrap.ts'
 
 /** Findings as a list, two lines each; `total` of them exist. */
 export function findingsTable(terminal: Terminal, findings: readonly Finding[], total: number): string {
@@ -25,7 +26,7 @@ export function renderFinding(terminal: Terminal, finding: Finding): string {
   const parts = [
     `${severityMark(terminal, finding)} ${paint.bold(oneLine(finding.title))}`,
     paint.dim(`        ${[finding.id, costOf(finding)].filter((text) => text !== '').join('  ')}`),
-    `\n${finding.advice}`,
+    `\n${wrap(finding.advice, terminal.width)}`,
     facts.length === 0 ? '' : `\n${facts.map(([name, value]) => `  ${name.padEnd(18)} ${factText(value)}`).join('\n')}`,
     places.length === 0 ? '' : `\n${places.map((place) => `  ${place}`).join('\n')}`,
     finding.evidence.traces.length === 0 ? '' : `\nTraces  ${finding.evidence.traces.map((id) => id.slice(0, 12)).join('  ')}`,

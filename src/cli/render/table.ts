@@ -13,8 +13,13 @@ const NO_BORDER = {
   mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
 } // prettier-ignore
 
-/** A table without lines, as wide as the terminal at most. */
-export function table(terminal: Terminal, columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
+/** A table without lines, as wide as the terminal at most; what does not fit is cut, or with `wrap` goes on in the next line. */
+export function table(
+  terminal: Terminal,
+  columns: readonly TableColumn[],
+  rows: readonly (readonly string[])[],
+  options: { wrap?: boolean } = {},
+): string {
   const natural = columns.map((column, i) => Math.max(visible(column.head), ...rows.map((row) => visible(row[i] ?? ''))))
   const widths = fit(natural, columns, terminal.width - 2 * (columns.length - 1))
   const rendered = new Table({
@@ -23,7 +28,7 @@ export function table(terminal: Terminal, columns: readonly TableColumn[], rows:
     colWidths: widths,
     colAligns: columns.map((column) => column.align ?? 'left'),
     truncate: terminal.unicode ? '…' : '~',
-    wordWrap: false,
+    wordWrap: options.wrap === true,
   })
   rendered.push(columns.map((column) => terminal.paint.dim(column.head)))
   for (const row of rows) rendered.push([...row])

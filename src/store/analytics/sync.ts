@@ -6,6 +6,7 @@ import type { Block } from '../codec/block.ts'
 import { hotSources, type HotSource, type Session } from '../session.ts'
 import { addCost, type AddCost } from './ai-cost.ts'
 import { Batches } from './batches.ts'
+import { noteBundled } from './bundled.ts'
 import { openDatabase, type Database } from './database.ts'
 import { acquireSyncLock } from './lock.ts'
 import { recordSource, storeProcess, syncedSources, type SyncedSource } from './processes.ts'
@@ -108,6 +109,7 @@ async function syncSources(session: Session, database: Database, result: SyncRes
         if (reader.process !== undefined) {
           const number = await storeProcess(connection, reader.process, reader)
           await new SourceSync(session, source, reader, number, batches, result, withCost).run(connection, onBatch)
+          await noteBundled(connection, reader.process, number)
         }
         await recordSource(connection, source, reader.isFinal, reader.problem)
       } finally {
