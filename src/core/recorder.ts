@@ -306,8 +306,12 @@ function stackFrames(error: object): string | undefined {
   const getter = Object.getOwnPropertyDescriptor(error, 'stack')?.get
   const stack: unknown = getter !== undefined && getter === v8StackGetter ? getter.call(error) : ownText(error, 'stack')
   if (typeof stack !== 'string' || stack === '') return undefined
-  const from = stack.search(/^\s+at /m)
-  return from < 0 ? undefined : stack.slice(from, from + MAX_STACK_CHARS)
+  // The message stands above the frames, and may hold lines that look like them.
+  const message = ownText(error, 'message') ?? ''
+  const end = message === '' ? -1 : stack.indexOf(message)
+  const frames = end < 0 ? stack : stack.slice(end + message.length)
+  const from = frames.search(/^\s+at /m)
+  return from < 0 ? undefined : frames.slice(from, from + MAX_STACK_CHARS)
 }
 
 function writeSpanIds(ring: Ring, at: number, span: Span): void {

@@ -102,7 +102,16 @@ function endCommand(_call: unknown, outcome: Outcome): SpanEnd | undefined {
   if (outcome.ok) return undefined
   const code = codeOf(outcome.error)
   // How a defined command finds out that the server does not know its script yet; EVAL follows.
-  return code === 'NOSCRIPT' ? { status: 'unset', attributes: { 'db.response.status_code': code } } : failed(outcome.error, code)
+  return code === 'NOSCRIPT' ? { status: 'unset', attributes: { 'db.response.status_code': code } } : failure(outcome.error, code)
+}
+
+/** What a script replies with is the app's own text, with whatever it puts there. */
+function failure(error: unknown, code: string | undefined): SpanEnd {
+  const { command } = error as { command?: { name?: unknown } }
+  const end = failed(error, code)
+  return /^(?:eval|evalsha|fcall)(?:_ro)?$/i.test(String(command?.name))
+    ? { ...end, exceptionMessage: `${code ?? 'error'} by a script` }
+    : end
 }
 
 /** Sees the reply where ioredis hands it to the promise: the promise itself stays untouched, unhandled rejections included. */

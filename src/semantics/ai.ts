@@ -1,4 +1,5 @@
 import type { StreamNaming } from '../core/settle/ending.ts'
+import { maskQuotedValues } from './quoted-values.ts'
 import type { Attributes, Payload, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
 
 // Attributes of AI calls by the names of OpenTelemetry's GenAI conventions v1.41; our own start with `perf.ai.`.
@@ -96,13 +97,22 @@ export function apiErrorEnd(error: unknown): SpanEnd | undefined {
       'perf.ai.retry_after_ms': retryAfterMs(headers),
     },
     errorType: text(code) ?? text(type),
+    exceptionMessage: messageOf(error as ApiError),
   }
 }
 
+/** Providers repeat in their messages what they were sent, parsers the text that they could not read. */
+function messageOf({ message, status, error: body }: ApiError): string | undefined {
+  const said = text(body?.error?.message)
+  const whole = said === undefined ? text(message) : `${typeof status === 'number' ? `${status} ` : ''}${said}`
+  return whole === undefined ? undefined : maskQuotedValues(whole)
+}
+
 interface ApiError {
+  message?: unknown
   status?: unknown
   code?: unknown
-  error?: { type?: unknown; error?: { type?: unknown } } | null
+  error?: { type?: unknown; error?: { type?: unknown; message?: unknown } } | null
   headers?: unknown
   requestID?: unknown
   request_id?: unknown

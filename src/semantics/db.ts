@@ -1,6 +1,7 @@
 // Attributes of calls to databases, by OpenTelemetry's conventions. Values never become attributes: what was sent beside
 // the statement goes into a payload, of which only size and keyed hash are kept unless capture is on.
 import type { Attributes, Payload, SpanEnd, SpanStart } from '../core/integration.ts'
+import { maskQuotedValues } from './quoted-values.ts'
 import { describeStatement } from './sql.ts'
 
 /** Where calls go. No user, no password. */
@@ -99,18 +100,7 @@ export function failed(error: unknown, code: string | undefined): SpanEnd {
   const end: SpanEnd = code === undefined ? {} : { errorType: code, attributes: { 'db.response.status_code': code } }
   if (typeof error === 'object' && error !== null) {
     const message: unknown = Object.getOwnPropertyDescriptor(error, 'message')?.value
-    if (typeof message === 'string') return Object.assign(end, { exceptionMessage: maskMessage(message) })
+    if (typeof message === 'string') return Object.assign(end, { exceptionMessage: maskQuotedValues(message) })
   }
   return end
-}
-
-/** Names that a database's messages quote and that are not values: `relation "users" does not exist`. */
-const NAMED =
-  /\b(?:relation|column|table|constraint|view|index|schema|database|role|user|type|sequence|trigger|extension|portal|cursor|statement|function|domain|enum|savepoint) $/
-
-/** An error message of a database without the values it quotes. */
-export function maskMessage(message: string): string {
-  return message.replace(/"[^"]*(?:"|$)|'[^']*(?:'|$)/g, (quoted, at: number) =>
-    NAMED.test(message.slice(Math.max(0, at - 24), at)) ? quoted : `${quoted[0]}?${quoted[0]}`,
-  )
 }

@@ -137,6 +137,8 @@ const repeatedValues: SecretPattern[] = [
     pattern: /\b((?:Incorrect|Truncated incorrect) \w+ value: )'[^]*?(?:'(?=$|\s)|$)/g,
     replacement: `$1'${REDACTED}'`,
   },
+  // JSON.parse of Node 20 and newer.
+  { triggers: ['json'], pattern: /(?:'[^]{1,2}', )?(?:\.{3})?"[^]*"(?:\.{3})?( is not valid JSON)/g, replacement: `"${REDACTED}"$1` },
   { triggers: ['with args'], pattern: /(,? with args beginning with: ).*/gs, replacement: `$1${REDACTED}` },
 ]
 

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { Redactor } from '../semantics/redaction.ts'
 import { gitCommit } from './git-commit.ts'
+import { redactArguments } from './redact-arguments.ts'
 
 /** The process, as the app thread describes it to the writer and to a spill file. */
 export interface ProcessInfo {
@@ -35,7 +36,7 @@ export function createSessionFolder(info: ProcessInfo, given: Record<string, str
     session: info.session,
     service: info.service,
     startedAt: info.startedAt,
-    command: info.argv.map((arg) => redactor.redactText(arg)),
+    command: redactArguments(info.argv, redactor),
     cwd: info.cwd,
     gitCommit: gitCommit(info.cwd) ?? null,
     gitDirty: null,
@@ -91,8 +92,8 @@ export function processMeta(
   return {
     v: 1,
     ...rest,
-    argv: info.argv.map((arg) => redactor.redactText(arg)),
-    execArgv: info.execArgv.map((arg) => redactor.redactText(arg)),
+    argv: redactArguments(info.argv, redactor),
+    execArgv: redactArguments(info.execArgv, redactor),
     gitCommit: gitCommit(info.cwd) ?? null,
     config: Object.fromEntries(Object.entries(given).map(([name, value]) => [name, redactor.redactText(value)])),
   }

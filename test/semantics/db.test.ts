@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { endpointAt, endpointOf, failed, maskMessage, withParameters } from '../../src/semantics/db.ts'
+import { endpointAt, endpointOf, failed, withParameters } from '../../src/semantics/db.ts'
+import { maskQuotedValues } from '../../src/semantics/quoted-values.ts'
 
 const address = { system: 'postgresql', host: 'db.local', port: 5432, namespace: 'shop' }
 
@@ -29,10 +30,14 @@ it.each([
   ['duplicate key value violates unique constraint "users_pkey"', 'duplicate key value violates unique constraint "users_pkey"'],
   ['relation "userz" does not exist', 'relation "userz" does not exist'],
   ['syntax error at or near "secret', 'syntax error at or near "?"'],
-  ["ERR unknown command 'foo', with args beginning with: 'secret' ", "ERR unknown command '?', with args beginning with: '?' "],
+  ["ERR unknown command 'foo', with args beginning with: 'secret' ", "ERR unknown command '?' "],
+  ['invalid input syntax for type integer: "a"secret"', 'invalid input syntax for type integer: "?"'],
+  ['null value in column "name" of relation "users" violates "a" not "b"', 'null value in column "name" of relation "users" violates "?"'],
+  ["This model's limit is 8 tokens, your messages' sum is 9", "This model's limit is 8 tokens, your messages' sum is 9"],
+  [`400 Invalid prompt: 'it's "secret"' and "it's secret" too`, `400 Invalid prompt: '?' too`],
   ['connect ECONNREFUSED 127.0.0.1:5432', 'connect ECONNREFUSED 127.0.0.1:5432'],
 ])('takes the values out of the message %s', (message, masked) => {
-  expect(maskMessage(message)).toBe(masked)
+  expect(maskQuotedValues(message)).toBe(masked)
 })
 
 it('describes a failed call by the code of the database', () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
@@ -24,6 +24,7 @@ export async function openDatabase(folder: string, access: 'read' | 'write', tim
   for (;;) {
     try {
       const instance = await DuckDBInstance.create(databaseFile(folder), access === 'read' ? READ_OPTIONS : WRITE_OPTIONS)
+      if (access === 'write') chmodSync(databaseFile(folder), 0o600)
       const connection = await instance.connect()
       const connections = [connection]
       return {
