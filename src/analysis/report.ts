@@ -7,6 +7,7 @@ import { heapReport, type HeapReport } from './heap-report.ts'
 import { taskReport, type TaskReport } from './task-report.ts'
 import { loopReport, type LoopReport } from './loop-report.ts'
 import { memoryReport, type MemoryReport } from './memory-report.ts'
+import { outgoingTargets } from './outgoing-targets.ts'
 import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
 import { traceRows, type WaterfallRow } from './trace-tree.ts'
 
@@ -57,7 +58,8 @@ export interface ReportData {
   /** What to change, the costliest first. */
   findings: Finding[]
   layers: (Timing & { layer: string })[]
-  names: (Timing & { layer: string; name: string })[]
+  /** `target`: where outgoing requests went, `null` for other spans. */
+  names: (Timing & { layer: string; name: string; target: string | null })[]
   endpoints: (Omit<Timing, 'self_ms'> & { route: string })[]
   ai: {
     provider: string | null
@@ -86,6 +88,7 @@ export interface ReportData {
     error_type: string | null
     layer: string
     name: string
+    target: string | null
     message: string | null
     count: number
     first: string
@@ -149,26 +152,31 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
   >(`SELECT layer, name, ${TIMING} FROM spans LEFT JOIN self_times USING (span_key)
     GROUP BY GROUPING SETS ((layer), (layer, name)) ORDER BY self_ms DESC NULLS LAST, total_ms DESC, layer, name`)
   const missing = await gaps(reader)
+  const topNames = timings.flatMap(({ name, ...timing }) => (name === null ? [] : [{ ...timing, name }])).slice(0, limit)
+  const failures = await rows<Omit<ReportData['errors'][number], 'target'>>(
+    `SELECT error_type, layer, name, min(message) AS message, round(sum(weight))::BIGINT AS count, min(start_time) AS first, max(start_time) AS last,
+      arg_max(trace_id, start_time) AS trace_id FROM errors GROUP BY error_type, layer, name ORDER BY count DESC, name LIMIT ${limit}`,
+  )
+  const httpNames = [...topNames, ...failures].filter(({ layer }) => layer === 'http').map(({ name }) => name)
+  const targets = await outgoingTargets(reader, httpNames)
+  const targetOf = ({ layer, name }: { layer: string; name: string }): string | null =>
+    layer === 'http' ? (targets.get(name) ?? null) : null
   return {
     session: await sessionFacts(reader, processes, missing.problems.length > 0),
     totals: await totals(reader),
     processes,
     findings: await findAll(reader),
     layers: timings.flatMap(({ name, ...layer }) => (name === null ? [layer] : [])),
-    names: timings.flatMap(({ name, ...timing }) => (name === null ? [] : [{ ...timing, name }])).slice(0, limit),
+    names: topNames.map((row) => ({ ...row, target: targetOf(row) })),
     endpoints:
       await rows(`SELECT concat_ws(' ', method, coalesce(route, '(no route)')) AS route, ${TIMING.replace(/sum\(self_ms[^,]*, /, '')} FROM requests
       WHERE direction = 'in' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
-    ai: await rows(`SELECT provider, model, round(sum(weight))::BIGINT AS calls, ${TOKENS},
-      sum(cost_usd * weight) AS cost_usd, quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms,
-      quantile_cont(first_token_ms, 0.5) AS first_token_p50_ms, ${ERRORS} FROM ai_calls WHERE status <> 'open' GROUP BY provider, model ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT ${limit}`),
+    ai: await aiByModel(reader, `true`, limit),
     queries:
       await rows(`SELECT system, coalesce(statement, summary, name) AS statement, ${COUNT}, sum(duration_ms * weight) AS total_ms, quantile_cont(duration_ms, 0.5) AS p50_ms,
       quantile_cont(duration_ms, 0.95) AS p95_ms, max(duration_ms) AS max_ms, quantile_cont(pool_wait_ms, 0.95) AS pool_wait_ms, ${ERRORS}
       FROM queries WHERE status <> 'open' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
-    errors:
-      await rows(`SELECT error_type, layer, name, min(message) AS message, round(sum(weight))::BIGINT AS count, min(start_time) AS first, max(start_time) AS last,
-      arg_max(trace_id, start_time) AS trace_id FROM errors GROUP BY error_type, layer, name ORDER BY count DESC, name LIMIT ${limit}`),
+    errors: failures.map((row) => ({ ...row, target: targetOf(row) })),
     open: await rows(`SELECT s.name, layer, count(*) AS count, min(start_time) AS since, any_value(p.state) AS state FROM spans s JOIN processes p USING (process)
       WHERE status = 'open' GROUP BY s.name, layer ORDER BY since LIMIT ${limit}`),
     traces: await slowestTraces(reader, Math.min(3, limit)),
@@ -179,6 +187,15 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     heap: await heapReport(reader, Math.min(5, limit)),
     gaps: missing,
   }
+}
+
+/** AI calls by model, of those that `where` selects. */
+export function aiByModel(reader: SessionReader, where: string, limit: number): Promise<ReportData['ai']> {
+  return reader.rows(
+    `SELECT provider, model, round(sum(weight))::BIGINT AS calls, ${TOKENS}, sum(cost_usd * weight) AS cost_usd,
+      quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(first_token_ms, 0.5) AS first_token_p50_ms, ${ERRORS}
+     FROM ai_calls WHERE status <> 'open' AND ${where} GROUP BY provider, model ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT ${limit}`,
+  )
 }
 
 async function sessionFacts(

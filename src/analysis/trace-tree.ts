@@ -1,10 +1,13 @@
 import type { SessionReader } from '../store/query.ts'
+import { OUTGOING_TARGET } from './outgoing-targets.ts'
 
 /** One line of a trace's waterfall: a span, or calls of the same name under the same parent taken together. */
 export interface WaterfallRow {
   /** Of the first, where several are taken together. */
   span_id: string
   name: string
+  /** Where an outgoing request went, `api.openai.com`; `null` for other spans. */
+  target: string | null
   layer: string
   depth: number
   /** From the beginning of the trace. */
@@ -25,6 +28,7 @@ interface TraceSpan {
   span_id: string
   parent_id: string | null
   name: string
+  target: string | null
   layer: string
   start: number
   duration_ms: number | null
@@ -39,7 +43,7 @@ const MAX_ALIKE = 4
 /** The spans of a trace as a tree, in the order of their beginning, parents first. `collapse` takes many calls of the same name together. */
 export async function traceRows(reader: SessionReader, traceId: string, options: { collapse: boolean }): Promise<WaterfallRow[]> {
   const spans = await reader.rows<TraceSpan>(
-    `SELECT span_id, parent_id, name, layer, (start_ns - min(start_ns) OVER ()) / 1e6 AS start, duration_ms, status, process, self_cpu_ms AS cpu_ms FROM spans WHERE trace_id = '${traceId}' ORDER BY start_ns, span_key`,
+    `SELECT span_id, parent_id, name, ${OUTGOING_TARGET} AS target, layer, (start_ns - min(start_ns) OVER ()) / 1e6 AS start, duration_ms, status, process, self_cpu_ms AS cpu_ms FROM spans WHERE trace_id = '${traceId}' ORDER BY start_ns, span_key`,
   )
   const children = groupByParent(spans)
   const rows: WaterfallRow[] = []
@@ -62,7 +66,7 @@ export async function traceRows(reader: SessionReader, traceId: string, options:
 function alike(spans: readonly TraceSpan[]): TraceSpan[][] {
   const byName = new Map<string, TraceSpan[]>()
   for (const span of spans) {
-    const key = `${span.layer} ${span.name}`
+    const key = `${span.layer} ${span.name} ${span.target ?? ''}`
     const group = byName.get(key)
     if (group === undefined) byName.set(key, [span])
     else group.push(span)
@@ -74,7 +78,7 @@ function alike(spans: readonly TraceSpan[]): TraceSpan[][] {
 function toRow(group: readonly TraceSpan[], depth: number): WaterfallRow | undefined {
   const [first] = group
   if (first === undefined) return undefined
-  const { span_id, name, layer, process } = first
+  const { span_id, name, target, layer, process } = first
   let sum = 0
   let cpuMs: number | null = null
   let end = 0
@@ -86,7 +90,7 @@ function toRow(group: readonly TraceSpan[], depth: number): WaterfallRow | undef
   const isOpen = group.some((span) => span.duration_ms === null)
   const status = group.some((span) => span.status === 'error') ? 'error' : isOpen ? 'open' : first.status
   return {
-    span_id, name, layer, depth, offset_ms: first.start, duration_ms: isOpen ? null : sum, extent_ms: isOpen ? null : end - first.start, status, process,
+    span_id, name, target, layer, depth, offset_ms: first.start, duration_ms: isOpen ? null : sum, extent_ms: isOpen ? null : end - first.start, status, process,
     count: group.length, cpu_ms: cpuMs,
   } // prettier-ignore
 }

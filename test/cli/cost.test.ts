@@ -63,6 +63,10 @@ describe('what AI calls cost', () => {
     const report = await runCli(['report'], { cwd: dir })
     expect(report.stdout).toMatch(/AI \$7\.02/)
     expect(report.stdout).toMatch(/gpt-5 .*\$0\.0022/)
+    const { stdout } = await runCli(['sql', '--json', `SELECT trace_id FROM ai_calls WHERE model = 'claude-opus-4-5'`], { cwd: dir })
+    const [{ trace_id }] = JSON.parse(stdout) as [{ trace_id: string }]
+    expect((await runCli(['trace', trace_id], { cwd: dir })).stdout).toMatch(/claude-opus-4-5 +1 +1,000 +100 +\$0\.0081/)
+    expect((await runCli(['trace', trace_id, '--json'], { cwd: dir })).stdout).toContain('"cost_usd":0.008125')
   })
 
   it('takes the prices of perf.config.json first', async () => {

@@ -4,6 +4,7 @@ import { UsageError } from '../../errors.ts'
 import type { CommonOptions } from '../cli.ts'
 import { openNamedSession } from '../open.ts'
 import { findingsTable } from '../render/findings.ts'
+import { withProgress } from '../render/progress.ts'
 import { terminalOf } from '../render/terminal.ts'
 import { positiveInteger } from './report.ts'
 
@@ -15,7 +16,7 @@ export async function findings(_: undefined, options: CommonOptions & { kind?: s
     throw new UsageError(`There is no kind of finding '${options.kind}'; there are ${findingKinds.map(({ kind }) => kind).join(', ')}.`)
   const reader = await openNamedSession(options)
   try {
-    const found = await findAll(reader, kinds)
+    const found = await withProgress('Looking for findings', findAll(reader, kinds))
     if (options.json === true)
       process.stdout.write(`${JSON.stringify(found.slice(0, limit), null, process.stdout.isTTY ? 2 : undefined)}\n`)
     else if (found.length === 0) process.stdout.write('Nothing found that is worth a change.\n')

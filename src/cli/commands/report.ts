@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.ts'
 import { buildReport } from '../../analysis/report.ts'
 import type { CommonOptions } from '../cli.ts'
 import { openNamedSession } from '../open.ts'
+import { withProgress } from '../render/progress.ts'
 import { renderReport } from '../render/report.ts'
 import { terminalOf } from '../render/terminal.ts'
 
@@ -10,7 +11,7 @@ export async function report(_: undefined, options: CommonOptions & { limit?: st
   const limit = positiveInteger('--limit', options.limit ?? '10')
   const reader = await openNamedSession(options)
   try {
-    const data = await buildReport(reader, { limit })
+    const data = await withProgress('Summing up', buildReport(reader, { limit }))
     process.stdout.write(
       options.json === true ? `${JSON.stringify(data, null, process.stdout.isTTY ? 2 : undefined)}\n` : renderReport(terminalOf(), data),
     )

@@ -1,6 +1,7 @@
 import { criticalPath, type PathSegment } from '../../analysis/critical-path.ts'
 import { timedTraces } from '../../analysis/timed-traces.ts'
 import { timeParts, type TimeParts } from '../../analysis/time-parts.ts'
+import { aiByModel, type ReportData } from '../../analysis/report.ts'
 import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
 import { PerfError, UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
@@ -8,6 +9,7 @@ import type { CommonOptions } from '../cli.ts'
 import { openNamedSession } from '../open.ts'
 import { criticalPathTable } from '../render/critical-path.ts'
 import { duration } from '../render/format.ts'
+import { aiCalls } from '../render/report-tables.ts'
 import { oneLine } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
 import { timePartsTable } from '../render/time-parts.ts'
@@ -42,11 +44,12 @@ export async function trace(
     const details =
       options.json === true || options.attributes === true ? await spanDetails(reader, traceId) : new Map<string, Record<string, unknown>>()
     const parts = await timeParts(reader, traceId)
+    const ai = await aiByModel(reader, `trace_id = '${traceId}'`, 20)
     if (options.json === true) {
       const known = new Map(parts.map((part) => [part.span_id, part]))
       const full = spans.map((span) => ({ ...span, ...known.get(span.span_id), ...details.get(span.span_id) }))
-      process.stdout.write(`${JSON.stringify({ ...facts, tree: full }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
-    } else process.stdout.write(render(terminalOf(), facts, spans, details) + partsBelow(parts))
+      process.stdout.write(`${JSON.stringify({ ...facts, ai_calls: ai, tree: full }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
+    } else process.stdout.write(render(terminalOf(), facts, spans, details) + aiBelow(ai) + partsBelow(parts))
   } finally {
     reader.close()
   }
@@ -95,6 +98,10 @@ async function spanDetails(reader: SessionReader, traceId: string): Promise<Map<
     `SELECT span_id, parent_id, integration, kind, start_time, error_type, thread, variant, attributes FROM spans WHERE trace_id = '${traceId}'`,
   )
   return new Map(rows.map((row) => [row.span_id, row]))
+}
+
+function aiBelow(ai: ReportData['ai']): string {
+  return ai.length === 0 ? '' : `\n${aiCalls(terminalOf(), { ai })}\n`
 }
 
 function partsBelow(parts: readonly TimeParts[]): string {

@@ -26,3 +26,16 @@ export function showProgress(title: string): Progress {
     },
   }
 }
+
+/** Awaits `work`; when it takes longer than a second, a line on a terminal says so and counts the seconds. */
+export async function withProgress<T>(title: string, work: Promise<T>): Promise<T> {
+  const progress = showProgress(title)
+  const startedAt = Date.now()
+  const timer = setInterval(() => progress.update(`${Math.round((Date.now() - startedAt) / 1000)} s`), 1000)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+    progress.end()
+  }
+}

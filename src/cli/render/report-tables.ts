@@ -20,6 +20,9 @@ export function layers(terminal: Terminal, { layers: rows }: ReportData): string
       )
 }
 
+const nameAndTarget = ({ name, target }: { name: string; target: string | null }): string =>
+  oneLine(target === null ? name : `${name} ${target}`)
+
 /** Time by name. */
 export function names(terminal: Terminal, { names: rows }: ReportData): string {
   const columns = [{ head: 'name', flexible: true }, { head: 'layer' }, right('count'), ...TIMES, right('err')]
@@ -28,7 +31,7 @@ export function names(terminal: Terminal, { names: rows }: ReportData): string {
     : table(
         terminal,
         columns,
-        rows.map((row) => [oneLine(row.name), row.layer, count(row.count), ...times(row), failed(terminal, row.errors)]),
+        rows.map((row) => [nameAndTarget(row), row.layer, count(row.count), ...times(row), failed(terminal, row.errors)]),
       )
 }
 
@@ -61,7 +64,7 @@ export function endpoints(terminal: Terminal, { endpoints: rows }: ReportData): 
 }
 
 /** AI calls by model. */
-export function aiCalls(terminal: Terminal, { ai: rows }: ReportData): string {
+export function aiCalls(terminal: Terminal, { ai: rows }: Pick<ReportData, 'ai'>): string {
   const columns = [
     { head: 'model', flexible: true },
     right('calls'),
@@ -137,7 +140,7 @@ export function errors(terminal: Terminal, { errors: rows }: ReportData): string
         rows.map((row) => [
           count(row.count),
           row.error_type ?? '-',
-          `${row.layer} ${oneLine(row.name)}`,
+          `${row.layer} ${nameAndTarget(row)}`,
           oneLine(row.message ?? ''),
           row.trace_id.slice(0, 8),
         ]),

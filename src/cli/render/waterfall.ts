@@ -12,7 +12,8 @@ export function waterfall(terminal: Terminal, rows: readonly WaterfallRow[], tot
   const lines = rows.map((row) => {
     const indent = ' '.repeat(Math.min(row.depth, 8) * 2)
     const times = row.count > 1 ? ` x${row.count.toLocaleString('en-US')}` : ''
-    const name = indent + cut(row.name, nameWidth - indent.length - times.length, terminal) + times
+    const name =
+      indent + cut(row.target === null ? row.name : `${row.name} ${row.target}`, nameWidth - indent.length - times.length, terminal) + times
     const time = (row.duration_ms === null ? 'open' : duration(row.duration_ms)).padStart(8)
     const cpu = hasCpu ? ` ${(row.cpu_ms === null ? '-' : duration(row.cpu_ms)).padStart(8)}` : ''
     const paint = colorOf(terminal, row)
