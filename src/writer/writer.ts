@@ -382,9 +382,13 @@ function flush(number: number, end: EndMark | undefined): void {
     if (hasStarted()) {
       nextTryMs = 0
       if (end !== undefined) {
-        stalls?.stop()
-        remote?.stop()
-        metrics?.finish()
+        for (const stop of [() => stalls?.stop(), () => remote?.stop(), () => metrics?.finish()]) {
+          try {
+            stop()
+          } catch {
+            // What fails there must not cost the spans.
+          }
+        }
       }
       collect(end === undefined ? 'none' : 'all')
       storePending()
