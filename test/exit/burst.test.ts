@@ -21,7 +21,9 @@ it.each(['esm', 'cjs'] as const)('accounts for each of 100,000 spans that end in
 it('accounts for each of 100,000 spans that end in one tick of a worker thread', async () => {
   const run = await withAndWithout({
     app: `import { Worker } from 'node:worker_threads'\nnew Worker(new URL('./worker.js', import.meta.url))`,
-    files: { 'worker.js': `import { span } from '@perf/agent/api'\nfor (let i = 0; i < 100_000; i++) span('burst', () => i, { i })` },
+    files: {
+      'worker.js': `import { span } from '@perf/agent/api'\nfor (let i = 0; i < 100_000; i++) span('burst', () => i, { i })\nsetTimeout(() => {}, 3000)`,
+    },
   })
   const { recorded, dropped } = accounted(run, 'burst')
   expect(recorded + dropped).toBe(100_000)
