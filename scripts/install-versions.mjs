@@ -39,6 +39,24 @@ export const MATRIX = [
   { lib: 'undici', version: '6.29.1' },
   { lib: 'undici', version: '7.30.2' },
   { lib: 'undici', version: '8.12.4', node: 22 },
+
+  // AI clients
+
+  // AI frameworks, MCP
+
+  // SQL databases
+
+  // Document databases, mappers, Redis
+
+  // Vector stores
+
+  // HTTP and RPC
+
+  // Messaging and jobs
+
+  // Caches
+
+  // Pools, logs
 ]
 
 const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
