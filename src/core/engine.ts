@@ -1,5 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { currentSpan } from './context.ts'
+import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, Channel, Integration, LoadedModule, Messages, Outcome, Target } from './integration.ts'
 import { subscribeMessages } from './messages.ts'
@@ -133,11 +134,13 @@ export class Engine {
 
   private patch(integration: Integration, target: AnyTarget | Binding, exports: unknown, module: LoadedModule): number {
     const { runtime } = this.options
-    return patchPath(exports, target.path, (original) =>
-      target.type === 'binding'
-        ? wrapBinding(original, target, runtime)
-        : wrapTarget(original, target, integration.kind, integration.name, module, runtime),
-    )
+    return patchPath(exports, target.path, (original) => {
+      if (target.type === 'binding') return wrapBinding(original, target, runtime)
+      const { kind, name } = integration
+      return target.given === undefined
+        ? wrapTarget(original, target, kind, name, module, runtime)
+        : wrapGiven(original, target, target.given, kind, name, module, runtime)
+    })
   }
 
   /** Spans from a TracingChannel that the library publishes itself. The span lives in a WeakMap keyed by the event's message. */

@@ -96,7 +96,7 @@ function carrierWrapper(original: AnyFunction, carries: number | 'result', runti
 }
 
 /** One wrapper per function and definition: an inherited function (`emit`) has several, one for each class that is patched. */
-function wrapOnce(original: AnyFunction, definition: object, make: (original: AnyFunction) => AnyFunction): AnyFunction {
+export function wrapOnce(original: AnyFunction, definition: object, make: (original: AnyFunction) => AnyFunction): AnyFunction {
   if (wrapped.get(original)?.has(definition) === true) return original
   let known = wrappers.get(original)
   if (known === undefined) wrappers.set(original, (known = new Map()))

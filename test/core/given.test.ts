@@ -1,0 +1,58 @@
+// A function that is given to the patched one (an executor, a handler) is recorded in its place.
+import { describe, expect, it } from 'vitest'
+import { wrapGiven } from '../../src/core/given.ts'
+import { target, type Target } from '../../src/core/integration.ts'
+import type { Runtime } from '../../src/core/wrap.ts'
+
+const started: unknown[] = []
+const recorder = {
+  start: (name: string) => {
+    started.push(name)
+    return { ended: false, trace: {} }
+  },
+  end: () => undefined,
+}
+const runtime = { recorder, recording: true, fault: '', allowsPropagation: () => false } as unknown as Runtime
+const executor = target<{ args: [name: string] }>({
+  path: 'attach',
+  given: '0.run',
+  versions: '*',
+  settles: 'return',
+  start: ({ args: [name] }) => ({ name }),
+}) as unknown as Target<{ self: unknown; args: unknown[]; result: unknown }>
+
+const wrap = (attach: (...args: unknown[]) => unknown, place: string) =>
+  wrapGiven(attach, executor, place, 'db', 'lib', { name: 'lib', version: '1.0.0' }, runtime) as typeof attach
+
+describe('wrapGiven', () => {
+  it('records the given function and leaves the object that holds it alone', () => {
+    const run = (name: string) => `ran ${name}`
+    const config = { run, other: 1 }
+    let held: { run: typeof run; other: number } | undefined
+    wrap((given) => (held = given as typeof config), '0.run')(config)
+    expect(config.run).toBe(run)
+    expect(held?.other).toBe(1)
+    started.length = 0
+    expect(held?.run('GET')).toBe('ran GET')
+    expect(started).toEqual(['GET'])
+  })
+  it('gives the same wrapper for the same function', () => {
+    const handler = () => undefined
+    const seen: unknown[] = []
+    const register = wrap((_name, given) => seen.push(given), '1')
+    register('a', handler)
+    register('b', handler)
+    expect(seen[0]).not.toBe(handler)
+    expect(seen[1]).toBe(seen[0])
+  })
+  it('passes on what holds no function there', () => {
+    const seen: unknown[][] = []
+    const attach = wrap((...args) => seen.push(args), '0.run')
+    const config = { run: 'text' }
+    attach()
+    attach(undefined, 2)
+    attach(config)
+    expect(seen).toEqual([[], [undefined, 2], [config]])
+    expect(seen[2]?.[0]).toBe(config)
+  })
+})
