@@ -30,10 +30,11 @@ export function installModuleHooks(options: HookOptions): void {
     entry.modules.filter((name) => name.startsWith('node:')).map((name) => name.slice(5)),
   )
   const packages = [...new Set(names)]
+  const files = options.registry.flatMap((entry) => entry.esmFiles ?? []).map(fileOfPackage)
   guard('require-hook', () => reportLoadedBefore(options.engine, new Set(packages)))
   guard('require-hook', () => hookRequire(options, packages, [...new Set(builtins)]))
   try {
-    hookImport(options, packages, [...new Set(builtins)])
+    hookImport(options, packages, files, [...new Set(builtins)])
   } catch (error) {
     noteFault('import-hook', error)
     options.say(`ES modules cannot be hooked: ${error instanceof Error ? error.message : String(error)}. The app is not affected.`)
@@ -81,7 +82,12 @@ function callFrom(filename: unknown, fn: unknown, self: unknown, args: unknown[]
   return vm.compileFunction('return apply(fn, self, args)', ['apply', 'fn', 'self', 'args'], options)(Reflect.apply, fn, self, args)
 }
 
-function hookImport(options: HookOptions, packages: string[], builtins: string[]): void {
+/** Matches the URL of a file of a package, wherever that is installed. */
+function fileOfPackage(file: string): RegExp {
+  return new RegExp(`/node_modules/${file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
+}
+
+function hookImport(options: HookOptions, packages: string[], files: readonly RegExp[], builtins: string[]): void {
   const { engine, ownRequire, bootFile } = options
   const kind = esmHooks(process.versions.node)
   if (kind === 'none') return
@@ -95,11 +101,13 @@ function hookImport(options: HookOptions, packages: string[], builtins: string[]
     const hooks = ownRequire('import-in-the-middle/register-hooks.mjs') as {
       register(options: { shouldInclude(url: string, specifier: string): boolean }): void
     }
-    hooks.register({ shouldInclude: (url, specifier) => listed.has(specifier) && !isCommonJs(url) })
+    hooks.register({
+      shouldInclude: (url, specifier) => (listed.has(specifier) ? !isCommonJs(url) : files.some((file) => file.test(url))),
+    })
     watchBuiltins(builtins)
   } else {
     // The hooks run in another thread there; a builtin cannot be caught at its first import, so it is patched now.
-    Module.register('import-in-the-middle/hook.mjs', pathToFileURL(bootFile), { data: { include: [...packages] } })
+    Module.register('import-in-the-middle/hook.mjs', pathToFileURL(bootFile), { data: { include: [...packages, ...files] } })
     for (const name of builtins) Module.prototype.require.call(module, name)
   }
 }

@@ -37,6 +37,7 @@ try {
         name: definition.name,
         modules,
         kind: definition.kind,
+        esmFiles: definition.esmFiles,
         inBundle: definition.inBundle,
         channels: definition.targets.some((target) => target.type === 'messages' || (target.type === 'channel' && modules.length === 0)),
       },
@@ -44,7 +45,7 @@ try {
   })
   const lines = rows.map(
     (row) =>
-      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''} },`,
+      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''}${row.esmFiles === undefined ? '' : `, esmFiles: [${row.esmFiles.map((file) => `'${file}'`).join(', ')}]`} },`,
   )
   write(
     'src/integrations/registry.ts',

@@ -176,6 +176,11 @@ export interface Integration {
   /** Package name, or `node:http`. */
   module: string | readonly string[]
   kind: Layer
+  /**
+   * Files of ES modules to hook besides what the app imports by the package's bare name: those that `file` targets are in, with the
+   * package (`@scope/name/dist/esm/protocol.js`). CommonJS files need no entry.
+   */
+  esmFiles?: readonly string[]
   /** Texts of the package's code, all in every supported version, that a minifier leaves: how a copy inside a bundle is recognised. */
   inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */
