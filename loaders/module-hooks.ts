@@ -47,8 +47,8 @@ function hookRequire({ engine }: HookOptions, packages: string[], builtins: stri
     guard('require-hook', () => {
       if (baseDir === undefined) {
         engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
-        // `https` is built on classes of `http`, which Node loads without a `require` that could be seen.
-        if (name === 'https' && builtins.includes('http')) Module.prototype.require.call(module, 'http')
+        // `https` and `http2` are built on classes of `http`, which Node loads without a `require` that could be seen.
+        if ((name === 'https' || name === 'http2') && builtins.includes('http')) Module.prototype.require.call(module, 'http')
         Module.syncBuiltinESMExports()
       } else {
         seen(engine, exports, name, baseDir, 'cjs')

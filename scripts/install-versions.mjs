@@ -51,6 +51,35 @@ export const MATRIX = [
   // Vector stores
 
   // HTTP and RPC
+  { lib: '@koa/router', version: '8.0.0', with: ['koa@2.0.0'] },
+  { lib: '@koa/router', version: '9.4.0', with: ['koa@2.16.4'] },
+  { lib: '@koa/router', version: '10.1.1', with: ['koa@2.16.4'] },
+  { lib: '@koa/router', version: '11.0.2', with: ['koa@2.16.4'] },
+  { lib: '@koa/router', version: '12.0.2', with: ['koa@2.16.4'] },
+  { lib: '@koa/router', version: '13.1.1', with: ['koa@2.16.4'] },
+  { lib: '@koa/router', version: '14.0.0', with: ['koa@3.0.0'] },
+  { lib: '@koa/router', version: '15.7.0', with: ['koa@3.3.0'] },
+  { lib: 'koa-router', version: '7.4.0', with: ['koa@2.16.4'] },
+  { lib: 'koa-router', version: '14.0.0', with: ['koa@3.3.0'] },
+  { lib: 'hono', version: '3.0.0', with: ['@hono/node-server@1.0.0'] },
+  { lib: 'hono', version: '3.12.12', with: ['@hono/node-server@1.3.5'] },
+  { lib: 'hono', version: '4.0.0', with: ['@hono/node-server@1.19.19'] },
+  { lib: 'hono', version: '4.13.19', with: ['@hono/node-server@2.1.8'] },
+  { lib: 'graphql', version: '16.0.0' },
+  { lib: 'graphql', version: '16.15.0' },
+  { lib: 'graphql', version: '17.0.0', node: 22 },
+  { lib: 'graphql', version: '17.1.0', node: 22 },
+  { lib: '@grpc/grpc-js', version: '1.8.0' },
+  { lib: '@grpc/grpc-js', version: '1.14.7' },
+  { lib: 'ws', version: '8.0.0' },
+  { lib: 'ws', version: '8.23.0' },
+  { lib: '@nestjs/core', version: '10.0.0', with: nest('10.0.0', '7.8.1') },
+  { lib: '@nestjs/core', version: '10.4.22', with: nest('10.4.22', '7.8.1') },
+  { lib: '@nestjs/core', version: '11.2.10', with: nest('11.2.10', '7.8.1') },
+  { lib: '@nestjs/core', version: '12.5.1', with: nest('12.5.1', '7.8.1') },
+  { lib: 'next', version: '15.0.0', with: ['react@19.3.1', 'react-dom@19.3.1'] },
+  { lib: 'next', version: '15.5.29', with: ['react@19.3.1', 'react-dom@19.3.1'] },
+  { lib: 'next', version: '16.4.6', with: ['react@19.3.1', 'react-dom@19.3.1'] },
 
   // Messaging and jobs
 
@@ -58,6 +87,11 @@ export const MATRIX = [
 
   // Pools, logs
 ]
+
+/** What an app of `@nestjs/core` needs beside it. */
+function nest(version, rxjs) {
+  return [`@nestjs/common@${version}`, `@nestjs/platform-express@${version}`, `rxjs@${rxjs}`, 'reflect-metadata@0.2.2']
+}
 
 const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
 

@@ -4,7 +4,7 @@ import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, Channel, Integration, LoadedModule, Messages, Outcome, Target } from './integration.ts'
 import { subscribeMessages } from './messages.ts'
-import { patchPath } from './patch.ts'
+import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
 import { endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
@@ -136,7 +136,7 @@ export class Engine {
 
   private patch(integration: Integration, target: AnyTarget | Binding, exports: unknown, module: LoadedModule): number {
     const { runtime } = this.options
-    return patchPath(exports, target.path, (original) => {
+    return patchThrough(exports, target, (original) => {
       if (target.type === 'binding') return wrapBinding(original, target, runtime)
       const { kind, name } = integration
       return target.given === undefined

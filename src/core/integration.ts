@@ -99,7 +99,10 @@ export type StreamEnd = 'complete' | 'early' | 'abort' | 'error' | 'abandoned'
 
 export interface Target<S extends CallShape = CallShape> {
   readonly type: 'target'
-  /** From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. */
+  /**
+   * From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. A class that is not exported is reached
+   * through a call that gives it (`connect().request`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`).
+   */
   path: string
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
   file?: string | RegExp
@@ -124,6 +127,8 @@ export interface Target<S extends CallShape = CallShape> {
   stream?: StreamReading<never>
   /** Where `start` gives no span the callback still runs in its caller's context (a pool that hands out an idle connection). */
   bindsCallback?: boolean
+  /** Where `start` gave no span: told what the function returned, to keep on it (`hiddenState`) what a later call needs. */
+  returned?(call: Call<S>, result: ResultOf<S>): void
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
 }

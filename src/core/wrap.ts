@@ -127,7 +127,11 @@ function targetWrapper(
         : begin(call, target, layer, integration, parent, runtime)
     if (active === undefined) {
       if (target.bindsCallback === true) bindCallback(args, target.callback, parent)
-      return reflectApply(original, self, args)
+      const { returned } = target
+      if (returned === undefined) return reflectApply(original, self, args)
+      const given: unknown = reflectApply(original, self, args)
+      guard(integration, () => returned(call, given))
+      return given
     }
     const how = active.settles ?? settles
     let callbackAt = -1

@@ -1,0 +1,101 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { patchThrough } from '../../src/core/reveal.ts'
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** A library whose classes can only be reached through what it gives. */
+function library() {
+  class Stream {
+    respond(status: number): string {
+      return `status ${status}`
+    }
+  }
+  class Server extends EventEmitter {
+    accept(event: string): Stream {
+      const stream = new Stream()
+      this.emit(event, stream, 'headers')
+      return stream
+    }
+  }
+  class Session {
+    request(path: string): { path: string } {
+      return { path }
+    }
+  }
+  return { connect: (_url: string) => new Session(), createServer: () => new Server(), Session, Stream, Server }
+}
+
+function counting() {
+  const calls: string[] = []
+  const wraps: AnyFunction[] = []
+  const wrap =
+    (name: string) =>
+    (original: AnyFunction): AnyFunction => {
+      wraps.push(original)
+      return function (this: unknown, ...args: unknown[]) {
+        calls.push(name)
+        return Reflect.apply(original, this, args)
+      }
+    }
+  return { calls, wraps, wrap }
+}
+
+describe('a path through calls', () => {
+  it('reaches a method of what a function returns, once for all objects of a class', () => {
+    const exports = library()
+    const { calls, wraps, wrap } = counting()
+    expect(patchThrough(exports, { path: 'connect().request' }, wrap('request'))).toBe(1)
+    expect(exports.connect('a').request('/x')).toEqual({ path: '/x' })
+    exports.connect('b').request('/y')
+    expect(calls).toEqual(['request', 'request'])
+    expect(wraps).toHaveLength(1)
+    expect([exports.connect.name, exports.connect.length]).toEqual(['connect', 1])
+  })
+
+  it('reaches a method of an argument, for the first such object already, and only where the others are as said', () => {
+    const exports = library()
+    const { calls, wrap } = counting()
+    patchThrough(exports, { path: 'createServer().emit(stream, *).respond' }, wrap('respond'))
+    const server = exports.createServer()
+    server.accept('other').respond(200)
+    expect(calls).toEqual([])
+    const seen: string[] = []
+    server.on('stream', (stream: { respond(status: number): string }) => seen.push(stream.respond(204)))
+    expect(server.accept('stream').respond(201)).toBe('status 201')
+    expect([seen, calls]).toEqual([['status 204'], ['respond', 'respond']])
+  })
+
+  it('keeps apart an inherited function that is a way and a goal at once', () => {
+    const exports = library()
+    const { calls, wrap } = counting()
+    patchThrough(exports, { path: 'createServer().emit' }, wrap('emit'))
+    const definition = { path: 'createServer().emit(inner, *).emit' }
+    patchThrough(exports, definition, wrap('inner emit'))
+    const server = exports.createServer()
+    server.emit('inner', exports.createServer())
+    expect(calls).toContain('emit')
+    expect(new EventEmitter().emit).toBe(EventEmitter.prototype.emit)
+  })
+
+  it('says when the way itself is not there, and leaves results that are no objects alone', () => {
+    const exports = { give: () => 3 }
+    const { calls, wrap } = counting()
+    expect(patchThrough(exports, { path: 'missing().request' }, wrap('x'))).toBe(0)
+    expect(patchThrough(exports, { path: 'give().request' }, wrap('x'))).toBe(1)
+    expect(exports.give()).toBe(3)
+    expect(calls).toEqual([])
+  })
+
+  it('wraps a way once, however often the same definition comes', () => {
+    const exports = library()
+    const definition = { path: 'connect().request' }
+    const { calls, wrap } = counting()
+    patchThrough(exports, definition, wrap('request'))
+    const wrapper = exports.connect
+    patchThrough(exports, definition, wrap('request'))
+    expect(exports.connect).toBe(wrapper)
+    exports.connect('a').request('/x')
+    expect(calls).toEqual(['request'])
+  })
+})
