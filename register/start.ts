@@ -147,6 +147,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     recording: true,
     fault: process.env['PERF_TEST_FAULT'] ?? '',
     parseTraceparent,
+    propagatesMessages: config.propagateMessages,
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
   const states = new StateSnapshots(recorder)

@@ -54,6 +54,12 @@ export const configTable = [
     default: '',
     doc: 'Hosts that get `traceparent` besides the loopback ones and the own host; `*` for all.',
   },
+  {
+    name: 'PERF_PROPAGATE_MESSAGES',
+    type: 'boolean',
+    default: 'true',
+    doc: 'Put `traceparent` into the headers of messages and jobs, so that producer and consumer are one trace.',
+  },
   { name: 'PERF_SAMPLE', type: 'number', default: '1', doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.' },
   {
     name: 'PERF_METRICS',
@@ -121,6 +127,7 @@ export interface Config {
   integrations: string[]
   disable: string[]
   propagate: string[]
+  propagateMessages: boolean
   sample: number
   metrics: boolean
   /** Watch asynchronous operations. */
@@ -208,6 +215,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     integrations: list('PERF_INTEGRATIONS'),
     disable: list('PERF_DISABLE'),
     propagate: list('PERF_PROPAGATE'),
+    propagateMessages: boolean('PERF_PROPAGATE_MESSAGES', true),
     sample,
     stalls,
     triggers: text('PERF_TRIGGERS'),

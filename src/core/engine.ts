@@ -168,7 +168,7 @@ export class Engine {
       const span = spans.get(message)
       if (span === undefined || span.ended) return
       spans.delete(message)
-      endSpan(runtime.recorder, span, outcome, channel.end?.(message, outcome))
+      endSpan(runtime, span, outcome, channel.end?.(message, outcome))
     }
     on('start', (message) => {
       if (runtime.fault === where) throw new Error('injected by PERF_TEST_FAULT')

@@ -143,9 +143,7 @@ class LiveHandle implements SpanHandle {
   }
 
   end(error?: unknown): void {
-    guard(INTEGRATION, () =>
-      endSpan(this.runtime.recorder, this.span, error === undefined ? { ok: true, result: undefined } : { ok: false, error }),
-    )
+    guard(INTEGRATION, () => endSpan(this.runtime, this.span, error === undefined ? { ok: true, result: undefined } : { ok: false, error }))
   }
 }
 

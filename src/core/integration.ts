@@ -49,6 +49,7 @@ export interface LoadedModule {
 export interface Payload {
   /** `tool.arguments`, `tool.result`, `gen_ai.input.messages`, `gen_ai.output.messages`, `gen_ai.system_instructions`, `gen_ai.tool.definitions`, `db.query.parameters`, `http.request.body`, … */
   role: string
+  /** Anything; the bytes of a Buffer or Uint8Array are taken as UTF-8 text. */
   value: unknown
 }
 
@@ -68,6 +69,8 @@ export interface SpanStart {
   payloads?: Payload[] | undefined
   /** Where the caller is another process: its context, or none, and then the span is a root. */
   parent?: RemoteParent | undefined
+  /** Spans of other traces or processes this one belongs with: the senders of a batch of messages. */
+  links?: readonly RemoteParent[] | undefined
   /** Overrides the target's `settles` for this call. */
   settles?: Settles | undefined
 }
@@ -77,6 +80,8 @@ export interface SpanEnd {
   name?: string | undefined
   attributes?: Attributes | undefined
   payloads?: Payload[] | undefined
+  /** As in `SpanStart`, where they are known only at the end (a message that was asked for). */
+  links?: readonly RemoteParent[] | undefined
   /** `error` sets the status; `unset` keeps a failed outcome from being an error (a cancel by the caller). */
   status?: 'error' | 'unset' | undefined
   /** Stands for the message of the outcome's error where that may quote values. */
@@ -117,11 +122,19 @@ export interface Target<S extends CallShape = CallShape> {
   /** `undefined`: this call gets no span. */
   start(call: Call<S>): SpanStart | undefined
   end?(call: Call<S>, outcome: Outcome<ResultOf<S>>): SpanEnd | undefined
-  /** Puts `traceparent` into an outgoing request; called right after start, only for destinations that are allowed. */
+  /**
+   * Puts `traceparent` into what goes out; called right after start, only where that is allowed. May replace `call.args`; never changes
+   * the app's own objects, and never the content of a message.
+   */
   inject?(call: Call<S>, traceparent: string, tracestate: string | undefined): void
   /** Host the call goes to, for the allow list of `inject`. */
   destination?(call: Call<S>): string | undefined
-  /** With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. */
+  /** `message`: what `inject` writes to is a message to a broker, queue or peer, not a request to a host: allowed unless `PERF_PROPAGATE_MESSAGES` is off. */
+  carrier?: 'message'
+  /**
+   * With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. With `promise`: does so for the calls that
+   * give none.
+   */
   observe?(call: Call<S>, result: ResultOf<S>, end: (outcome: Outcome, more?: SpanEnd) => void): void
   /** With `settles: 'stream'` or a `lazy` call that resolves to a stream. */
   stream?: StreamReading<never>

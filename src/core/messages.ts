@@ -58,7 +58,7 @@ export function subscribeMessages(definition: Messages<never>, layer: string, in
       if (operation === undefined) return
       operations.delete(key)
       const { outcome, end } = read(message)
-      endSpan(runtime.recorder, operation.span, outcome, operation.update, end)
+      endSpan(runtime, operation.span, outcome, operation.update, end)
     })
   }
   return () => {

@@ -216,25 +216,49 @@ export class Recorder {
   /** Hands a payload to the writer, which keeps its size and keyed hash and, with capture on, its redacted text. */
   payload(span: Span, payload: Payload): void {
     if (span.weight <= 0 || payload.value === undefined) return
-    const { ring } = this
-    const role = ring.intern(payload.role)
-    const { text, cut, json } = boundedText(payload.value, this.settings.payloadChars)
-    const most = (32 + text.length * 3 + 7) & ~7
-    const at = role === 0 || most > ring.capacity / 4 ? -1 : ring.reserve(most, false)
-    if (at < 0) {
-      ring.count('payloads_dropped')
+    const { value } = payload
+    if (value instanceof Uint8Array) {
+      this.payloadBytes(span, payload.role, value)
       return
     }
-    const { view } = ring
+    const { ring } = this
+    const { text, cut, json } = boundedText(value, this.settings.payloadChars)
+    const at = this.reservePayload(payload.role, text.length * 3)
+    if (at < 0) return
     const bytes = ring.bytes.utf8Write(text, at + 32, text.length * 3)
-    if (cut) ring.count('payloads_truncated')
+    this.commitPayload(span, at, bytes, cut ? (typeof value === 'string' ? value.length : -1) : bytes, cut, json)
+  }
+
+  private payloadBytes(span: Span, role: string, value: Uint8Array): void {
+    const kept = Math.min(value.length, this.settings.payloadChars)
+    const at = this.reservePayload(role, kept)
+    if (at < 0) return
+    const isCut = kept < value.length
+    this.ring.bytes.set(isCut ? value.subarray(0, kept) : value, at + 32)
+    this.commitPayload(span, at, kept, value.length, isCut, value[0] === 0x7b || value[0] === 0x5b)
+  }
+
+  /** Room for a payload of up to `most` bytes, its role noted; −1, and counted, when there is none. */
+  private reservePayload(role: string, most: number): number {
+    const { ring } = this
+    const roleId = ring.intern(role)
+    const room = (32 + most + 7) & ~7
+    const at = roleId === 0 || room > ring.capacity / 4 ? -1 : ring.reserve(room, false)
+    if (at < 0) ring.count('payloads_dropped')
+    else ring.view.setUint16(at + 6, roleId, true)
+    return at
+  }
+
+  private commitPayload(span: Span, at: number, bytes: number, size: number, isCut: boolean, isJson: boolean): void {
+    const { ring } = this
+    const { view } = ring
+    if (isCut) ring.count('payloads_truncated')
     view.setUint8(at + 4, RecordType.payload)
     view.setUint8(at + 5, 0)
-    view.setUint16(at + 6, role, true)
     view.setInt32(at + 8, span.idLow, true)
     view.setInt32(at + 12, span.idHigh, true)
-    view.setFloat64(at + 16, cut ? (typeof payload.value === 'string' ? payload.value.length : -1) : bytes, true)
-    view.setUint32(at + 24, (cut ? PayloadFlag.cut : 0) | (json ? PayloadFlag.json : PayloadFlag.text), true)
+    view.setFloat64(at + 16, size, true)
+    view.setUint32(at + 24, (isCut ? PayloadFlag.cut : 0) | (isJson ? PayloadFlag.json : PayloadFlag.text), true)
     view.setUint32(at + 28, bytes, true)
     ring.commit(at, at + 32 + bytes)
   }

@@ -33,6 +33,8 @@ export interface Runtime {
   recording: boolean
   parseTraceparent(header: string, tracestate: string | undefined): RemoteContext | undefined
   allowsPropagation(host: string | undefined): boolean
+  /** Whether messages carry `traceparent`. */
+  readonly propagatesMessages: boolean
   /** Name of the integration whose `start` must fail, for the conformance suite (`PERF_TEST_FAULT`). */
   readonly fault: string
 }
@@ -151,6 +153,7 @@ function targetWrapper(
         active.end({ ok: true, result })
         return result
       case 'promise':
+        if (target.observe !== undefined && !isThenable(result)) return observe(active, target, call, result)
         return settlePromise(active, result)
       case 'callback':
         return callbackAt >= 0 ? result : settlePromise(active, result)
@@ -159,10 +162,18 @@ function targetWrapper(
       case 'lazy':
         return guardedSettle(settleLazy, active, result)
       case 'observed':
-        guard(integration, () => target.observe?.(call, result, (outcome, more) => active.end(outcome, more)))
-        return result
+        return observe(active, target, call, result)
     }
   }
+}
+
+function observe(active: ActiveCall, target: AnyTarget, call: Call, result: unknown): unknown {
+  guard(active.integration, () => target.observe?.(call, result, (outcome, more) => active.end(outcome, more)))
+  return result
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
 }
 
 function guardedSettle(settle: (ending: Ending, result: unknown) => unknown, active: ActiveCall, result: unknown): unknown {
@@ -195,13 +206,17 @@ function begin(
       call,
       started.settles,
     )
-    if (target.inject !== undefined && runtime.allowsPropagation(target.destination?.(call)))
+    if (target.inject !== undefined && mayInject(target, call, runtime))
       target.inject(call, traceparentOf(active.span), active.span.trace.state)
     return active
   } catch (error) {
     noteFault(integration, error)
     return undefined
   }
+}
+
+function mayInject(target: AnyTarget, call: Call, runtime: Runtime): boolean {
+  return target.carrier === 'message' ? runtime.propagatesMessages : runtime.allowsPropagation(target.destination?.(call))
 }
 
 /** Opens a span from what a `start` gave. */
@@ -212,7 +227,15 @@ export function startSpan(started: SpanStart, layer: string, integration: string
   const local = started.parent === undefined ? parent : undefined
   const span = recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, local, remote)
   if (started.payloads !== undefined) recordPayloads(recorder, span, started.payloads)
+  if (started.links !== undefined) recordLinks(runtime, span, started.links)
   return span
+}
+
+function recordLinks(runtime: Runtime, span: Span, links: readonly RemoteParent[]): void {
+  for (const link of links) {
+    const linked = remoteContext(link, runtime)
+    if (linked !== undefined) runtime.recorder.link(span, linked.trace, linked.parentHigh, linked.parentLow)
+  }
 }
 
 function remoteContext(parent: RemoteParent, runtime: Runtime): RemoteContext | undefined {
@@ -287,12 +310,13 @@ export class ActiveCall implements Ending {
         noteFault(this.integration, error)
       }
     }
-    guard(this.integration, () => endSpan(this.runtime.recorder, this.span, outcome, given, more))
+    guard(this.integration, () => endSpan(this.runtime, this.span, outcome, given, more))
   }
 }
 
 /** Ends a span by its outcome, with what the definition and the settling strategy add. */
-export function endSpan(recorder: Recorder, span: Span, outcome: Outcome, given?: SpanEnd, more?: SpanEnd): void {
+export function endSpan(runtime: Runtime, span: Span, outcome: Outcome, given?: SpanEnd, more?: SpanEnd): void {
+  const { recorder } = runtime
   const name = more?.name ?? given?.name
   if (name !== undefined) recorder.rename(span, name)
   const status = more?.status ?? given?.status
@@ -306,6 +330,8 @@ export function endSpan(recorder: Recorder, span: Span, outcome: Outcome, given?
   }
   if (given?.payloads !== undefined) recordPayloads(recorder, span, given.payloads)
   if (more?.payloads !== undefined) recordPayloads(recorder, span, more.payloads)
+  if (given?.links !== undefined) recordLinks(runtime, span, given.links)
+  if (more?.links !== undefined) recordLinks(runtime, span, more.links)
   recorder.end(span, isError, attributes)
 }
 
