@@ -8,7 +8,8 @@ type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
 
 /**
  * The wrapper of a function that is given the one to record: an executor, a handler. `place` is the way to it through the
- * arguments (`1`, `0.executor`); an object on the way is copied, not changed.
+ * arguments (`1`, `0.executor`); an object on the way is copied, not changed. A function that an object of the library keeps
+ * (`this.eachMessage`) is replaced there.
  */
 export function wrapGiven(
   original: AnyFunction,
@@ -23,10 +24,19 @@ export function wrapGiven(
   const wrap = (fn: AnyFunction): AnyFunction => wrapTarget(fn, target, layer, integration, module, runtime)
   return wrapOnce(original, target, (fn) =>
     disguise(fn, (self, args) => {
+      if (keys[0] === 'this') {
+        guard(integration, () => replaceOn(self, keys[1] ?? '', wrap))
+        return Reflect.apply(fn, self, args)
+      }
       const given = guard(integration, () => replaceAt(args, keys, wrap)) as unknown[] | undefined
       return Reflect.apply(fn, self, given ?? args)
     }),
   )
+}
+
+function replaceOn(self: unknown, key: string, wrap: (fn: AnyFunction) => AnyFunction): void {
+  const value: unknown = Reflect.get(self as object, key)
+  if (typeof value === 'function') Reflect.set(self as object, key, wrap(value as AnyFunction))
 }
 
 /** `root` with the function at `keys` wrapped, or `root` itself when there is none. */

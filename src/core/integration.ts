@@ -114,7 +114,7 @@ export interface Target<S extends CallShape = CallShape> {
   versions: string
   /** Only in this one of the integration's modules. */
   module?: string
-  /** The function is not the one at `path` but given to it: its place in the arguments (`1`, `0.executor`). */
+  /** The function is not the one at `path` but given to it: its place in the arguments (`1`, `0.executor`) or on `this` (`this.eachMessage`). */
   given?: string
   settles: Settles
   /** Index of the callback argument; default the last argument that is a function. */

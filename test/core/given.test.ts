@@ -45,6 +45,17 @@ describe('wrapGiven', () => {
     expect(seen[0]).not.toBe(handler)
     expect(seen[1]).toBe(seen[0])
   })
+  it('records a function that the object keeps, once', () => {
+    const runner = { run: (name: string) => `ran ${name}` }
+    const start = wrap(function (this: unknown) {
+      return this
+    }, 'this.run')
+    expect(Reflect.apply(start, runner, [])).toBe(runner)
+    Reflect.apply(start, runner, [])
+    started.length = 0
+    expect(runner.run('GET')).toBe('ran GET')
+    expect(started).toEqual(['GET'])
+  })
   it('passes on what holds no function there', () => {
     const seen: unknown[][] = []
     const attach = wrap((...args) => seen.push(args), '0.run')
