@@ -41,6 +41,9 @@ export const MATRIX = [
   { lib: 'undici', version: '8.12.4', node: 22 },
 
   // AI clients
+  { lib: 'groq-sdk', version: '0.5.0' },
+  { lib: 'groq-sdk', version: '0.37.0' },
+  { lib: 'groq-sdk', version: '1.6.0' },
 
   // AI frameworks, MCP
 

@@ -5,6 +5,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
+  { name: 'groq', modules: ['groq-sdk'], kind: 'ai' },
   { name: 'http-client', modules: ['node:http', 'node:https'], kind: 'http' },
   { name: 'http-server', modules: ['node:http', 'node:https'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },

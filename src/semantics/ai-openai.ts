@@ -15,6 +15,8 @@ interface Message {
   content?: unknown
   refusal?: unknown
   reasoning_content?: unknown
+  /** Groq. */
+  reasoning?: unknown
   tool_calls?: ToolCall[] | null
   function_call?: { name?: string } | null
 }
@@ -27,6 +29,8 @@ export interface ChatCompletion {
   usage?: WireUsage | null
   service_tier?: string | null
   system_fingerprint?: string | null
+  /** Groq's last chunk. */
+  x_groq?: { usage?: WireUsage | null } | null
 }
 
 interface WireUsage {
@@ -91,9 +95,10 @@ interface ChatState {
 export const chatStream = aiStream<ChatState>({
   state: () => ({ head: undefined, usage: undefined, choices: [] }),
   chunk(state, chunk) {
-    const { id, model, service_tier, system_fingerprint, usage, choices = [] } = chunk as ChatCompletion
+    const { id, model, service_tier, system_fingerprint, usage, x_groq: groq, choices = [] } = chunk as ChatCompletion
     state.head ??= { id, model, service_tier, system_fingerprint } as ChatCompletion
-    if (usage) state.usage = usage
+    const counted = usage ?? groq?.usage
+    if (counted) state.usage = counted
     let hasContent = false
     for (const { index = 0, delta, text, finish_reason: reason } of choices) {
       const choice = (state.choices[index] ??= { content: '', tool_calls: [] })
@@ -101,7 +106,7 @@ export const chatStream = aiStream<ChatState>({
       const piece = delta?.content ?? delta?.refusal ?? text
       choice.content = joined(choice.content, piece)
       for (const call of delta?.tool_calls ?? []) addCall(choice.tool_calls, call)
-      hasContent ||= Boolean(piece) || Boolean(delta?.reasoning_content) || countOf(delta?.tool_calls) !== undefined
+      hasContent ||= Boolean(piece) || Boolean(delta?.reasoning_content ?? delta?.reasoning) || countOf(delta?.tool_calls) !== undefined
     }
     return hasContent
   },

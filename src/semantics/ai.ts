@@ -89,7 +89,7 @@ export function apiErrorEnd(error: unknown): SpanEnd | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const { status, code, error: body, headers, requestID, request_id: requestId } = error as ApiError
   // openai puts the inner error here, anthropic the whole body: { type: 'error', error: { type: 'rate_limit_error' } }.
-  const type = body?.error?.type ?? body?.type
+  const type = body?.error?.code ?? body?.code ?? body?.error?.type ?? body?.type
   return {
     attributes: {
       'http.response.status_code': typeof status === 'number' ? status : undefined,
@@ -112,7 +112,7 @@ interface ApiError {
   message?: unknown
   status?: unknown
   code?: unknown
-  error?: { type?: unknown; error?: { type?: unknown; message?: unknown } } | null
+  error?: { type?: unknown; code?: unknown; error?: { type?: unknown; code?: unknown; message?: unknown } } | null
   headers?: unknown
   requestID?: unknown
   request_id?: unknown

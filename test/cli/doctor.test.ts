@@ -9,6 +9,7 @@ import type { Integration } from '../../src/core/integration.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
 import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
+import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
 import openai from '../../src/integrations/openai.ts'
 import pg from '../../src/integrations/pg.ts'
@@ -105,7 +106,7 @@ it('tells a person in 80 columns, and the report names what was missed', async (
   expect((await runCli(['report', '--dir', run.perfDir])).stdout).toMatch(/Not in this recording\n- pg bundled: inside the bundle/)
 })
 
-const definitions: Integration[] = [anthropic, express, fastify, ioredis, openai, pg]
+const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, openai, pg]
 const versions = definitions.flatMap((definition) =>
   versionsFor(String([definition.module].flat()[0]), nodeMajor()).map((version) => [definition, version] as const),
 )

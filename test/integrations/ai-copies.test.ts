@@ -2,11 +2,16 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { versionsFor } from '../../scripts/install-versions.mjs'
 import { startAnthropicServer } from '../servers/anthropic.ts'
+import { startGroqServer } from '../servers/groq.ts'
 import { startOpenAIServer } from '../servers/openai.ts'
 import { nodeMajor } from '../support/node-under-test.ts'
 import { record } from '../support/record.ts'
 
-const servers = { openai: await startOpenAIServer(), '@anthropic-ai/sdk': await startAnthropicServer() }
+const servers = {
+  openai: await startOpenAIServer(),
+  '@anthropic-ai/sdk': await startAnthropicServer(),
+  'groq-sdk': await startGroqServer(),
+}
 afterAll(() => Promise.all(Object.values(servers).map((server) => server.close())))
 
 const programs = {
@@ -20,6 +25,11 @@ const programs = {
     ask: `(sdk, name, more) => new sdk.Anthropic({ apiKey: 'k', baseURL: process.env.AI_URL, maxRetries: 0 })
       .messages.create({ model: name, max_tokens: 9, messages: [{ role: 'user', content: '[[say:hi]]' }], ...more })`,
   },
+  'groq-sdk': {
+    className: 'Groq',
+    ask: `(sdk, name, more) => new sdk.Groq({ apiKey: 'k', baseURL: process.env.AI_URL, maxRetries: 0 })
+      .chat.completions.create({ model: name, messages: [{ role: 'user', content: '[[say:hi]]' }], ...more })`,
+  },
 }
 const copies = Object.keys(programs).flatMap((lib) =>
   versionsFor(lib, nodeMajor()).map((version) => ({ lib: lib as keyof typeof programs, version })),
@@ -27,7 +37,7 @@ const copies = Object.keys(programs).flatMap((lib) =>
 
 describe.each(copies)('$lib $version', ({ lib, version }) => {
   const { ask, className } = programs[lib]
-  const options = { packages: [`${lib}@${version}`], env: { AI_URL: servers[lib].url, PERF_INTEGRATIONS: 'openai,anthropic' } }
+  const options = { packages: [`${lib}@${version}`], env: { AI_URL: servers[lib].url, PERF_INTEGRATIONS: 'openai,anthropic,groq' } }
 
   it.each(['import first', 'require first'])('gives one span per call of either copy (%s)', async (order) => {
     const load = [`const imported = await import('${lib}')`, `const required = createRequire(import.meta.url)('${lib}')`]

@@ -5,6 +5,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: '@anthropic-ai/sdk', integration: 'anthropic', texts: ['X-Stainless-Runtime', 'anthropic-version'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
+  { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
