@@ -26,6 +26,7 @@ export class BlockBuilder {
   private readonly isSecretKey: boolean[] = [false]
   private readonly usedIn = new Uint32Array(MAX_STRING_ID)
   private generation = 0
+  private countsInBlock = NO_COUNTS
   private used: number[] = []
   private parts: Buffer[] = []
 
@@ -40,13 +41,19 @@ export class BlockBuilder {
 
   /** The next block, or undefined when the ring is empty. `release` must be called once the block is stored (or given up). */
   next(withOpenSpans: OpenSpans): { block: Block; release: () => void } | undefined {
-    const portion = this.reader.read(BLOCK_BYTES)
     this.generation++
     this.used = []
     this.parts = []
     let records = 0
     let spans = 0
-    if (portion !== undefined) ({ records, spans } = this.walk(portion))
+    let portion = this.reader.read(BLOCK_BYTES)
+    while (portion !== undefined) {
+      ;({ records, spans } = this.walk(portion))
+      if (records > 0) break
+      // Nothing but definitions, or the padding before the ring's end: there may be more behind it.
+      this.reader.release(portion)
+      portion = this.reader.read(BLOCK_BYTES)
+    }
     if (withOpenSpans !== 'none') {
       this.reader.scanOpen((record) => {
         this.use(record.readUInt32LE(SpanField.name))
@@ -55,14 +62,20 @@ export class BlockBuilder {
         records++
       }, withOpenSpans === 'all')
     }
+    if (records === 0 && !(withOpenSpans === 'all' && this.hasNewCounts())) return undefined
     const release = (): void => {
       if (portion !== undefined) this.reader.release(portion)
     }
-    if (records === 0) {
-      release()
-      return undefined
-    }
     return { block: this.block(records, spans), release }
+  }
+
+  /** Something was counted since the last block: the last block of all carries it, without records if need be. */
+  private hasNewCounts(): boolean {
+    return this.counts() !== this.countsInBlock
+  }
+
+  private counts(): string {
+    return this.reader.header.subarray(Header.counters, Header.counters + COUNTERS.length).join()
   }
 
   /** Name and start of every span that is open now. */
@@ -71,6 +84,7 @@ export class BlockBuilder {
   }
 
   private block(records: number, spans: number): Block {
+    this.countsInBlock = this.counts()
     const strings: Record<string, string> = {}
     for (const id of this.used) strings[id] = this.strings[id] ?? ''
     const counters: Record<string, number> = {}
@@ -202,3 +216,5 @@ export class BlockBuilder {
 }
 
 const PROBE = 'x'
+
+const NO_COUNTS = COUNTERS.map(() => 0).join()
