@@ -50,6 +50,11 @@ export const MATRIX = [
   // SQL databases
 
   // Document databases, mappers, Redis
+  { lib: '@redis/client', version: '1.0.6' },
+  { lib: '@redis/client', version: '1.6.1', with: ['redis@4.7.1'] },
+  { lib: '@redis/client', version: '5.0.1' },
+  { lib: '@redis/client', version: '5.12.1' },
+  { lib: '@redis/client', version: '6.3.1', with: ['redis@6.3.1'] },
 
   // Vector stores
 

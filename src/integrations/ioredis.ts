@@ -1,5 +1,6 @@
 import { defineIntegration, target, type Attributes, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { endpointAt, endpointOf, failed, withParameters, type Address, type Endpoint } from '../semantics/db.ts'
+import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 
 // ioredis 5 and 6, one server (Cluster is not covered). One span per command, one per pipeline or transaction. The channels
 // that ioredis publishes since 5.11 are not used: see docs/decisions/ioredis.md for the measurement.
@@ -168,21 +169,6 @@ function endBatch(replies: [Error | null, unknown][]): SpanEnd | undefined {
 }
 
 const HANDSHAKE = new Set(['auth', 'hello', 'select', 'client', 'readonly', 'info'])
-const HOLDS_SECRETS = new Set(['AUTH', 'HELLO', 'ACL', 'CONFIG', 'MIGRATE'])
-const BLOCKING = new Set([
-  'BLPOP',
-  'BRPOP',
-  'BRPOPLPUSH',
-  'BLMOVE',
-  'BLMPOP',
-  'BZPOPMIN',
-  'BZPOPMAX',
-  'BZMPOP',
-  'WAIT',
-  'WAITAOF',
-  'MONITOR',
-])
-
 const names = new Map<string, string>()
 
 /** The command's name in capitals; ioredis has `get` for `redis.get` and whatever was given for `redis.call`. */
@@ -215,5 +201,5 @@ function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const { code, message, name } = error as { code?: unknown; message?: unknown; name?: unknown }
   if (typeof code === 'string') return code
-  return name === 'ReplyError' && typeof message === 'string' ? /^[A-Z]+/.exec(message)?.[0] : undefined
+  return name === 'ReplyError' ? replyCode(message) : undefined
 }

@@ -77,6 +77,14 @@ export function endpointOf<Owner extends object>(owner: Owner, read: (owner: Own
   return endpoint
 }
 
+/** From now on what `owner` sends goes to another database of its server (Redis' `SELECT`). */
+export function moveTo(owner: object, namespace: string): void {
+  const known = byOwner.get(owner)?.attributes
+  if (known === undefined) return
+  const { 'db.system.name': system, 'server.address': host, 'server.port': port } = known as Record<string, string & number>
+  byOwner.set(owner, endpointAt({ system: String(system), host, port, namespace }))
+}
+
 /** The endpoint of an address. */
 export function endpointAt(address: Address): Endpoint {
   const key = `${address.system} ${address.host} ${address.port} ${address.namespace}`

@@ -9,4 +9,5 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
+  { name: '@redis/client', integration: 'redis', texts: ['Disconnects client'] },
 ]
