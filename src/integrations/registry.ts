@@ -11,5 +11,6 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
+  { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },
 ]
