@@ -1,6 +1,7 @@
 import { guard } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
-import { disguise, wrapOnce, wrapTarget } from './wrap.ts'
+import { standInFor, originalOf } from './stand-in.ts'
+import { disguise, targetInvoke, wrapOnce } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -8,7 +9,8 @@ type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
 
 /**
  * The wrapper of a function that is given the one to record: an executor, a handler. `place` is the way to it through the
- * arguments (`1`, `0.executor`); an object on the way is copied, not changed. A function that an object of the library keeps
+ * arguments (`1`, `0.executor`, `0.tools.*.execute`) or from `this` (`this.settings.model.generate`); what is on the way is not
+ * changed: something else that looks like it is passed on in its place. A function that an object of the library keeps
  * (`this.eachMessage`) is replaced there.
  */
 export function wrapGiven(
@@ -21,33 +23,55 @@ export function wrapGiven(
   runtime: Runtime,
 ): AnyFunction {
   const keys = place.split('.')
-  const wrap = (fn: AnyFunction): AnyFunction => wrapTarget(fn, target, layer, integration, module, runtime)
+  const wrap = (fn: AnyFunction, key: string | undefined): AnyFunction => {
+    const keyed = key === undefined ? target : targetAt(target, key)
+    return wrapOnce(fn, keyed, () => {
+      const invoke = targetInvoke(fn, keyed, layer, integration, module, runtime)
+      return disguise(fn, (self, args) => invoke(originalOf(self), args))
+    })
+  }
   return wrapOnce(original, target, (fn) =>
     disguise(fn, (self, args) => {
-      if (keys[0] === 'this') {
-        guard(integration, () => replaceOn(self, keys[1] ?? '', wrap))
-        return Reflect.apply(fn, self, args)
+      if (keys[0] !== 'this') {
+        const given = guard(integration, () => replaceAt(args, keys, 0, undefined, wrap)) as unknown[] | undefined
+        return Reflect.apply(fn, self, given ?? args)
       }
-      const given = guard(integration, () => replaceAt(args, keys, wrap)) as unknown[] | undefined
-      return Reflect.apply(fn, self, given ?? args)
+      const kept = keys.length === 2 ? keys[1] : undefined
+      if (kept === undefined) return Reflect.apply(fn, guard(integration, () => replaceAt(self, keys, 1, undefined, wrap)) ?? self, args)
+      guard(integration, () => replaceOn(self, kept, wrap))
+      return Reflect.apply(fn, self, args)
     }),
   )
 }
 
-function replaceOn(self: unknown, key: string, wrap: (fn: AnyFunction) => AnyFunction): void {
+type Wrap = (fn: AnyFunction, key: string | undefined) => AnyFunction
+
+function replaceOn(self: unknown, key: string, wrap: Wrap): void {
   const value: unknown = Reflect.get(self as object, key)
-  if (typeof value === 'function') Reflect.set(self as object, key, wrap(value as AnyFunction))
+  if (typeof value === 'function') Reflect.set(self as object, key, wrap(value as AnyFunction, undefined))
 }
 
-/** `root` with the function at `keys` wrapped, or `root` itself when there is none. */
-function replaceAt(root: unknown, keys: readonly string[], wrap: (fn: AnyFunction) => AnyFunction): unknown {
-  const [key, ...rest] = keys
-  if (key === undefined) return typeof root === 'function' ? wrap(root as AnyFunction) : root
+/** `root` with the functions at `keys` wrapped, or `root` itself when there is none. */
+function replaceAt(root: unknown, keys: readonly string[], depth: number, star: string | undefined, wrap: Wrap): unknown {
+  const key = keys[depth]
+  if (key === undefined) return typeof root === 'function' ? wrap(root as AnyFunction, star) : root
   if (typeof root !== 'object' || root === null) return root
-  const value: unknown = Reflect.get(root, key)
-  const replaced = replaceAt(value, rest, wrap)
-  if (replaced === value) return root
-  const copy = Object.create(Object.getPrototypeOf(root) as object | null, Object.getOwnPropertyDescriptors(root)) as object
-  Object.defineProperty(copy, key, { value: replaced, writable: true, enumerable: true, configurable: true })
-  return copy
+  let replaced: Map<string, unknown> | undefined
+  for (const name of key === '*' ? Object.keys(root) : [key]) {
+    const value: unknown = Reflect.get(root, name)
+    const next = replaceAt(value, keys, depth + 1, key === '*' ? name : star, wrap)
+    if (next !== value) (replaced ??= new Map<string, unknown>()).set(name, next)
+  }
+  return replaced === undefined ? root : standInFor(root, replaced)
+}
+
+const atKeys = new WeakMap<AnyTarget, Map<string, AnyTarget>>()
+
+/** The target of the functions at one key of a table; the same for the same key, by which a function keeps its wrapper. */
+function targetAt(target: AnyTarget, key: string): AnyTarget {
+  let known = atKeys.get(target)
+  if (known === undefined) atKeys.set(target, (known = new Map()))
+  let keyed = known.get(key)
+  if (keyed === undefined) known.set(key, (keyed = { ...target, key }))
+  return keyed
 }

@@ -37,6 +37,8 @@ export interface Call<S extends CallShape = CallShape> {
   readonly self: SelfOf<S>
   readonly args: ArgsOf<S>
   readonly module: LoadedModule
+  /** What the last `*` of the target's `given` stood for. */
+  readonly key?: string
 }
 
 /** The package copy a target belongs to. */
@@ -114,8 +116,13 @@ export interface Target<S extends CallShape = CallShape> {
   versions: string
   /** Only in this one of the integration's modules. */
   module?: string
-  /** The function is not the one at `path` but given to it: its place in the arguments (`1`, `0.executor`) or on `this` (`this.eachMessage`). */
+  /**
+   * The function is not the one at `path` but given to it: its place in the arguments (`1`, `0.executor`, `0.tools.*.execute`) or on `this`
+   * (`this.eachMessage`, `this.settings.model.generate`).
+   */
   given?: string
+  /** Set by the engine. */
+  key?: string
   settles: Settles
   /** Index of the callback argument; default the last argument that is a function. */
   callback?: number

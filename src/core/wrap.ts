@@ -53,7 +53,7 @@ export function wrapTarget(
   module: LoadedModule,
   runtime: Runtime,
 ): AnyFunction {
-  return wrapOnce(original, target, (fn) => disguise(fn, targetWrapper(fn, target, layer, integration, module, runtime)))
+  return wrapOnce(original, target, (fn) => disguise(fn, targetInvoke(fn, target, layer, integration, module, runtime)))
 }
 
 /** The wrapper of `original` whose callback runs in the caller's context. */
@@ -110,7 +110,8 @@ export function wrapOnce(original: AnyFunction, definition: object, make: (origi
   return wrapper
 }
 
-function targetWrapper(
+/** What runs in place of `original`: one call of `target`. */
+export function targetInvoke(
   original: AnyFunction,
   target: AnyTarget,
   layer: string,
@@ -121,7 +122,7 @@ function targetWrapper(
   const { settles } = target
   return (self, args) => {
     if (!runtime.recording || isSwitchedOff(integration)) return reflectApply(original, self, args)
-    const call: Call = { self, args, module }
+    const call: Call = target.key === undefined ? { self, args, module } : { self, args, module, key: target.key }
     const parent = currentSpan()
     const active =
       target.outermost === true && parent?.integration === integration && !parent.ended

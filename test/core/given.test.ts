@@ -21,8 +21,16 @@ const executor = target<{ args: [name: string] }>({
   start: ({ args: [name] }) => ({ name }),
 }) as unknown as Target<{ self: unknown; args: unknown[]; result: unknown }>
 
-const wrap = (attach: (...args: unknown[]) => unknown, place: string) =>
-  wrapGiven(attach, executor, place, 'db', 'lib', { name: 'lib', version: '1.0.0' }, runtime) as typeof attach
+const keyed = target<{ args: [name: string] }>({
+  path: 'attach',
+  given: '0.tools.*.run',
+  versions: '*',
+  settles: 'return',
+  start: ({ key, args: [name] }) => ({ name: `${key} ${name}` }),
+}) as unknown as typeof executor
+
+const wrap = (attach: (...args: unknown[]) => unknown, place: string, definition = executor) =>
+  wrapGiven(attach, definition, place, 'db', 'lib', { name: 'lib', version: '1.0.0' }, runtime) as typeof attach
 
 describe('wrapGiven', () => {
   it('records the given function and leaves the object that holds it alone', () => {
@@ -65,5 +73,64 @@ describe('wrapGiven', () => {
     attach(config)
     expect(seen).toEqual([[], [undefined, 2], [config]])
     expect(seen[2]?.[0]).toBe(config)
+  })
+  it('records every function of a table and tells under which key it stood', () => {
+    const shared = (name: string) => `ran ${name}`
+    const tools = Object.freeze({ one: Object.freeze({ run: shared }), two: { run: shared }, three: { other: 1 }, four: undefined })
+    let held: { tools: Record<string, { run: typeof shared }> } | undefined
+    const attach = wrap((given) => (held = given as typeof held), '0.tools.*.run', keyed)
+    attach({ tools })
+    started.length = 0
+    expect([held?.tools['one']?.run('a'), held?.tools['two']?.run('b')]).toEqual(['ran a', 'ran b'])
+    expect(started).toEqual(['one a', 'two b'])
+    expect(held?.tools['three']).toBe(tools.three)
+    expect(tools.one.run).toBe(shared)
+    const first = held?.tools['one']?.run
+    attach({ tools })
+    expect(held?.tools['one']?.run).toBe(first)
+  })
+  it('leaves an instance to itself: private fields, accessors, what its methods change', () => {
+    class Model {
+      #calls = 0
+      readonly name = 'model'
+      get calls() {
+        return this.#calls
+      }
+      count() {
+        return ++this.#calls
+      }
+      run(name: string) {
+        return `${name} ${this.count()}`
+      }
+    }
+    const model = new Model()
+    let held: { settings: { model: Model } } | undefined
+    class Agent {
+      settings = { model }
+      go() {
+        held = this
+      }
+    }
+    const agent = new Agent()
+    wrap(agent.go as () => unknown, 'this.settings.model.run').call(agent)
+    const seen = held?.settings.model
+    started.length = 0
+    expect([seen?.run('a'), seen?.count(), seen?.calls, model.calls, seen?.name]).toEqual(['a 1', 2, 2, 2, 'model'])
+    expect(started).toEqual(['a'])
+    expect(seen).toBeInstanceOf(Model)
+    expect(seen?.constructor).toBe(Model)
+    expect(seen?.count).toBe(seen?.count)
+    expect([agent.settings.model === model, Object.hasOwn(model, 'run')]).toEqual([true, false])
+  })
+  it('runs a given function on the object that the app gave', () => {
+    const config = {
+      count: 0,
+      run() {
+        return ++this.count
+      },
+    }
+    let held: typeof config | undefined
+    wrap((given) => (held = given as typeof config), '0.run')(config)
+    expect([held?.run(), config.count]).toEqual([1, 1])
   })
 })
