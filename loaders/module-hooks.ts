@@ -43,18 +43,18 @@ export function installModuleHooks(options: HookOptions): void {
 
 function hookRequire({ engine }: HookOptions, packages: string[], builtins: string[]): void {
   const original: unknown = Module.prototype.require
-  new RequireHook([...packages, ...builtins], { internals: true }, (exports, name, baseDir) => {
-    guard('require-hook', () => {
+  new RequireHook([...packages, ...builtins], { internals: true }, <T>(exports: T, name: string, baseDir: string | undefined): T => {
+    const given = guard('require-hook', () => {
       if (baseDir === undefined) {
         engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
         // `https` and `http2` are built on classes of `http`, which Node loads without a `require` that could be seen.
         if ((name === 'https' || name === 'http2') && builtins.includes('http')) Module.prototype.require.call(module, 'http')
         Module.syncBuiltinESMExports()
-      } else {
-        seen(engine, exports, name, baseDir, 'cjs')
+        return exports
       }
+      return seen(engine, exports, name, baseDir, 'cjs', true) as T
     })
-    return exports
+    return given ?? exports
   })
   passOthers(original, builtins)
 }
@@ -132,12 +132,19 @@ function watchBuiltins(builtins: string[]): void {
 
 type Resolved = { url: string; format?: string | null }
 
-function seen(engine: Engine, exports: unknown, name: string, baseDir: string | undefined, format: 'cjs' | 'esm'): void {
-  if (baseDir === undefined) return
+function seen(
+  engine: Engine,
+  exports: unknown,
+  name: string,
+  baseDir: string | undefined,
+  format: 'cjs' | 'esm',
+  replaceable = false,
+): unknown {
+  if (baseDir === undefined) return undefined
   const normal = name.replaceAll('\\', '/')
   const parts = normal.split('/')
   const packageName = normal.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? normal)
   const inner = normal.slice(packageName.length + 1)
   const file = inner === '' ? undefined : inner.replace(/\.[cm]?js$/, '')
-  engine.moduleLoaded(exports, { name: packageName, version: packageVersion(baseDir), file, format })
+  return engine.moduleLoaded(exports, { name: packageName, version: packageVersion(baseDir), file, format, replaceable })
 }

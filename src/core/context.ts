@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import diagnosticsChannel from 'node:diagnostics_channel'
 import type { Span } from './span.ts'
 
 // The one AsyncLocalStorage of the agent. One `run` per span; `enterWith` is never used (it leaks out of awaits).
@@ -48,6 +49,18 @@ function runObserved<R>(
   } finally {
     observer.leave()
   }
+}
+
+/** What runs within a message of the channel (`runStores`) runs in the span that `begin` gives; without one as it did. */
+export function bindSpan(channel: string, begin: (message: object) => Span | undefined): void {
+  const bound = diagnosticsChannel.channel(channel) as unknown as {
+    bindStore(store: AsyncLocalStorage<Span | undefined>, transform: (message: unknown) => Span | undefined): void
+  }
+  bound.bindStore(storage, (message) => {
+    const span = typeof message === 'object' && message !== null ? begin(message) : undefined
+    if (span !== undefined && switchObserver !== undefined) switchObserver.change(span)
+    return span ?? currentSpan()
+  })
 }
 
 type WithScope = { withScope?(store: Span | undefined): Disposable }

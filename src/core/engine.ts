@@ -1,12 +1,14 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
-import { currentSpan } from './context.ts'
+import { bindSpan, currentSpan } from './context.ts'
 import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, Channel, Integration, LoadedModule, Messages, Outcome, Target } from './integration.ts'
 import { subscribeMessages } from './messages.ts'
 import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
-import { endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
+import { settleStream } from './settle/stream.ts'
+import { unseal } from './sealed.ts'
+import { ActiveCall, endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
 /** One row of the generated registry: enough to know what to hook without loading the integration. */
@@ -36,6 +38,8 @@ export interface ModuleSeen {
   /** Path inside the package without extension for internal files; undefined for an entry point. */
   file: string | undefined
   format: 'cjs' | 'esm'
+  /** What `moduleLoaded` returns takes the place of the exports. */
+  replaceable?: boolean
 }
 
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
@@ -52,16 +56,18 @@ export class Engine {
     this.options = options
   }
 
-  /** Called by the hooks for every module on the list, with its exports. */
-  moduleLoaded(exports: unknown, seen: ModuleSeen): void {
+  /** Called by the hooks for every module on the list, with its exports. Returns what a `require` of it is to give. */
+  moduleLoaded(exports: unknown, seen: ModuleSeen): unknown {
+    let given = exports
     for (const entry of this.options.registry) {
       if (!entry.modules.includes(seen.name) && !entry.modules.includes(`node:${seen.name}`)) continue
       if (!this.options.isEnabled(entry.name)) {
         this.report(entry, seen, 'disabled', 'switched off by configuration', [])
         continue
       }
-      guard(entry.name, () => this.apply(entry, exports, seen))
+      given = guard(entry.name, () => this.apply(entry, given, seen)) ?? given
     }
+    return given
   }
 
   /** As `moduleLoaded`, for a module that was there before the agent: wrapped as far as that goes, and reported. */
@@ -92,13 +98,15 @@ export class Engine {
     return this.loaded.get(name)
   }
 
-  private apply(entry: RegistryEntry, exports: unknown, seen: ModuleSeen): void {
+  private apply(entry: RegistryEntry, exports: unknown, seen: ModuleSeen): unknown {
     const integration = this.integration(entry.name)
     if (integration === undefined) {
       this.report(entry, seen, 'failed', 'the integration could not be loaded', [])
-      return
+      return exports
     }
     const module: LoadedModule = { name: seen.name, version: seen.version }
+    const unsealed = seen.replaceable === true && seen.file === undefined ? unseal(exports, pathsOf(integration)) : undefined
+    const root = unsealed === undefined ? exports : unsealed.exports
     const missing: string[] = []
     let supported = 0
     let patched = 0
@@ -112,7 +120,7 @@ export class Engine {
         this.subscribeMessages(integration, target)
         patched++
       } else if (matchesFile(target, seen.file)) {
-        if (this.patch(integration, target as unknown as AnyTarget | Binding, exports, module) > 0) patched++
+        if (this.patch(integration, target as unknown as AnyTarget | Binding, root, module) > 0) patched++
         else missing.push(target.path)
       }
     }
@@ -132,6 +140,8 @@ export class Engine {
     } else if (missing.length > 0) {
       this.report(entry, seen, 'not-found', 'the functions to wrap are not where they were in other versions', missing)
     }
+    unsealed?.seal()
+    return root
   }
 
   private patch(integration: Integration, target: AnyTarget | Binding, exports: unknown, module: LoadedModule): number {
@@ -152,7 +162,6 @@ export class Engine {
     const { runtime } = this.options
     const channel = definition as unknown as Channel<object>
     const spans = new WeakMap<object, Span>()
-    const failed = new WeakSet<object>()
     const where = integration.name
     const on = (event: string, handler: (message: object) => void): void => {
       diagnosticsChannel.subscribe(`tracing:${definition.name}:${event}`, (message) => {
@@ -170,17 +179,30 @@ export class Engine {
       spans.delete(message)
       endSpan(runtime, span, outcome, channel.end?.(message, outcome))
     }
-    on('start', (message) => {
+    const begin = (message: object): Span | undefined => {
       if (runtime.fault === where) throw new Error('injected by PERF_TEST_FAULT')
       const started = channel.start(message)
-      if (started !== undefined) spans.set(message, startSpan(started, integration.kind, where, currentSpan(), runtime))
-    })
+      if (started === undefined) return undefined
+      const span = startSpan(started, integration.kind, where, currentSpan(), runtime)
+      spans.set(message, span)
+      return span
+    }
+    const { stream } = channel
+    if (channel.nests === true) {
+      bindSpan(`tracing:${definition.name}:start`, (message) =>
+        !runtime.recording || isSwitchedOff(where) ? undefined : guard(where, () => begin(message)),
+      )
+    } else on('start', begin)
     on('error', (message) => {
-      failed.add(message)
       finish(message, { ok: false, error: (message as { error?: unknown }).error })
     })
-    on('asyncEnd', (message) => finish(message, { ok: true, result: (message as { result?: unknown }).result }))
-    void module
+    on('asyncEnd', (message) => {
+      const { result } = message as { result?: unknown }
+      const span = stream === undefined ? undefined : spans.get(message)
+      if (stream === undefined || span === undefined || span.ended) return finish(message, { ok: true, result })
+      const target: AnyTarget = { ...CHANNEL_TARGET, stream, end: (_call, outcome) => channel.end?.(message, outcome) }
+      settleStream(new ActiveCall(span, where, runtime, target, { self: undefined, args: [], module }, undefined), result)
+    })
   }
 
   private subscribeMessages(integration: Integration, definition: Messages<never>): void {
@@ -209,6 +231,7 @@ export class Engine {
   }
 }
 
+const CHANNEL_TARGET: AnyTarget = { type: 'target', path: '', versions: '*', settles: 'stream', start: () => undefined }
 const LOADED_BEFORE = 'loaded before the agent: what was taken from it by then is not recorded'
 
 function copyOf({ name, version, format }: ModuleSeen): string {
@@ -225,6 +248,10 @@ function matchesFile(target: { file?: string | RegExp }, file: string | undefine
 function isOfModule(target: Integration['targets'][number], name: string): boolean {
   const only = (target as { module?: string }).module
   return only === undefined || only === name.replace(/^node:/, '')
+}
+
+function pathsOf(integration: Integration): string[] {
+  return integration.targets.flatMap((target) => ('path' in target ? [target.path] : []))
 }
 
 function rangesOf(integration: Integration, module: string): string {

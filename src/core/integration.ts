@@ -101,6 +101,8 @@ export interface StreamReading<State = unknown> {
   chunk(state: State, chunk: unknown): void
   /** `end`: `complete`, `early` (break / return), `abort`, `error`, `abandoned` (never read to an end). */
   finish(state: State, end: StreamEnd): SpanEnd | undefined
+  /** Property of the result that holds the stream; default the result is the stream. */
+  from?: string
 }
 export type StreamEnd = 'complete' | 'early' | 'abort' | 'error' | 'abandoned'
 
@@ -160,6 +162,10 @@ export interface Channel<Message = unknown> {
   versions: string
   start(message: Message): SpanStart | undefined
   end?(message: Message, outcome: Outcome): SpanEnd | undefined
+  /** What the library does within the event becomes part of the span; only where it publishes `start` with `runStores`, as `tracePromise` does. */
+  nests?: boolean
+  /** The result is a stream, and the span ends with it. */
+  stream?: StreamReading<never>
 }
 
 /** Plain channels (not a TracingChannel) on which a library tells about one operation. */

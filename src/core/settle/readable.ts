@@ -1,4 +1,5 @@
 import { replaceMethod, stepper, watchIterator } from './iterator.ts'
+import { isAbortError } from './stream-meter.ts'
 import type { StreamMeter } from './stream-meter.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -15,8 +16,8 @@ export function isNodeReadable(value: object): value is NodeJS.ReadableStream {
 }
 
 /**
- * Watches whoever reads a web stream through its public methods. Node's own consumers that take it apart inside
- * (`structuredClone`, `pipeThrough` chains) are seen at the last readable only.
+ * Watches whoever reads a web stream through its public methods. Pipes take a stream apart inside Node, so they get one that gives
+ * the same chunks, and asks for no more of them.
  */
 export function watchWebReadable(meter: StreamMeter, stream: ReadableStream): boolean {
   const branch = countedBranch(meter)
@@ -48,13 +49,45 @@ export function watchWebReadable(meter: StreamMeter, stream: ReadableStream): bo
     for (const part of branches as ReadableStream[]) watchWebReadable(meter, part)
     return branches
   })
-  wrap('pipeTo', (done) => (done as Promise<void>).then(() => meter.exhausted(), rethrowing(meter)))
-  wrap('pipeThrough', (readable) => {
-    watchWebReadable(meter, readable as ReadableStream)
-    return readable
-  })
+  for (const key of ['pipeTo', 'pipeThrough'] as const) {
+    const original = stream[key] as AnyFunction
+    replaceMethod(stream, key, function (this: unknown, ...args: unknown[]): unknown {
+      if (stream.locked || (args[1] as StreamPipeOptions | undefined)?.preventCancel === true) {
+        return watchPiped(meter, Reflect.apply(original, this, args))
+      }
+      const relay = relayOf(meter, stream)
+      meter.watchCollection(relay)
+      return Reflect.apply(original, relay, args)
+    })
+  }
   meter.watchCollection(stream)
   return true
+}
+
+/** A pipe that leaves the stream to others when it is over (`preventCancel`) reads it itself. */
+function watchPiped(meter: StreamMeter, result: unknown): unknown {
+  if (result instanceof Promise) return result.then(() => meter.exhausted(), rethrowing(meter))
+  if (typeof result === 'object' && result !== null && isWebReadable(result)) watchWebReadable(meter, result)
+  return result
+}
+
+/** What `stream` gives, through a reader that is watched; nothing is read ahead. */
+function relayOf(meter: StreamMeter, stream: ReadableStream): ReadableStream {
+  const reader = stream.getReader()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      cancel(reason) {
+        if (isAbortError(reason)) meter.failed(reason)
+        return reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 function watchReader(meter: StreamMeter, reader: ReadableStreamDefaultReader, isNew: () => boolean): void {

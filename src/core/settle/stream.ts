@@ -22,9 +22,14 @@ export function settleStream(ending: Ending, result: unknown): unknown {
       },
     )
   }
-  const watched = ending.guard('stream', () => watchStream(ending, result))
+  const from = ending.streamReading?.from
+  const watched = ending.guard('stream', () => watchStream(ending, from === undefined ? result : propertyOf(result, from)))
   if (watched !== true) ending.end({ ok: true, result })
   return result
+}
+
+function propertyOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
 }
 
 /** Instruments `stream` in place; false when it is not a stream or cannot be instrumented. */

@@ -330,19 +330,64 @@ describe('any other stream', () => {
     await watch(async (stream) => {
       for await (const value of stream as unknown as AsyncIterable<number>) if (value === 2) break
     })
+    await watch(async (stream) => {
+      const reader = stream.pipeThrough(new TransformStream<number, number>()).getReader()
+      await reader.read()
+      await reader.cancel()
+    })
+    await watch((stream) => stream.pipeTo(new WritableStream({ write: refuse })).catch(() => undefined))
     await watch((stream) => stream.cancel())
     await watch((stream) => stream.getReader().cancel())
     expect(ends).toEqual([
       ['complete', 3, 1],
       ['complete', 3, 1],
       ['complete', 3, 1],
-      ['complete', 0, 1],
+      ['complete', 3, 1],
       ['complete', 3, 1],
       ['complete', 3, 1],
       ['early', 2, 1],
+      ['early', 1, 1],
+      ['early', 1, 1],
       ['early', 0, 1],
       ['early', 0, 1],
     ])
+  })
+  it('a pipe asks for no more than it would, and passes errors on', async () => {
+    const stateOf = async (watched: boolean) => {
+      let pulls = 0
+      const failure = new Error('source')
+      const source = new ReadableStream<number>(
+        { pull: (controller) => (++pulls > 2 ? controller.error(failure) : controller.enqueue(pulls)) },
+        { highWaterMark: 0 },
+      )
+      if (watched) settleStream(new FakeEnding(), source)
+      const reader = source.pipeThrough(new TransformStream<number, number>(undefined, undefined, { highWaterMark: 0 })).getReader()
+      await delay(5)
+      const before = pulls
+      const got = [await reader.read(), await reader.read()].map(({ value }) => value)
+      const error = await reader.read().then(
+        () => undefined,
+        (reason: unknown) => reason === failure,
+      )
+      return [before, got, error, source.locked]
+    }
+    expect(await stateOf(true)).toEqual(await stateOf(false))
+  })
+  it('leaves a stream to others whose pipe must not cancel it', async () => {
+    const ending = new FakeEnding()
+    const stream = web()
+    settleStream(ending, stream)
+    await stream.pipeTo(new WritableStream({ write: refuse }), { preventCancel: true }).catch(() => undefined)
+    expect([stream.locked, ending.ends]).toEqual([false, 1])
+    expect(await drain(stream as unknown as AsyncIterable<number>)).toEqual([2, 3])
+  })
+  it('watches a stream that is a part of the result', async () => {
+    const ending = new FakeEnding({ name: 'call' }, { state: () => 0, chunk: () => undefined, finish: () => undefined, from: 'stream' })
+    const result = { stream: web() }
+    expect(settleStream(ending, result)).toBe(result)
+    expect(ending.ends).toBe(0)
+    await drain(result.stream as unknown as AsyncIterable<number>)
+    expect(ending.ends).toBe(1)
   })
   it('watches Node streams without listening', async () => {
     const [read, destroyed, failed] = [new FakeEnding(), new FakeEnding(), new FakeEnding()]
@@ -373,6 +418,10 @@ class TextEncoderOf extends TransformStream<number, Uint8Array> {
   constructor() {
     super({ transform: (value, controller) => controller.enqueue(new TextEncoder().encode(String(value))) })
   }
+}
+
+const refuse = (): never => {
+  throw new Error('refused')
 }
 
 async function drain<T>(stream: AsyncIterable<T>): Promise<T[]> {
