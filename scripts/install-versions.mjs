@@ -46,16 +46,6 @@ export const MATRIX = [
   { lib: 'groq-sdk', version: '1.6.0' },
 
   // AI frameworks, MCP
-  { lib: 'ai', version: '4.0.0', with: ['@ai-sdk/openai@1.0.0', 'zod@3.25.76'] },
-  { lib: 'ai', version: '4.3.19', with: ['@ai-sdk/openai@1.3.24', 'zod@3.25.76'] },
-  { lib: 'ai', version: '5.0.277', with: ['@ai-sdk/openai@2.0.131', 'zod@4.6.7'] },
-  { lib: 'ai', version: '6.0.326', with: ['@ai-sdk/openai@3.0.141', 'zod@4.6.7'] },
-  { lib: 'ai', version: '7.0.173', with: ['@ai-sdk/openai@4.0.118', 'zod@4.6.7'], node: 22 },
-  { lib: '@langchain/core', version: '0.3.80', with: ['@langchain/openai@0.6.17', 'zod@3.25.76'] },
-  { lib: '@langchain/core', version: '1.2.13', with: ['@langchain/openai@1.6.0', 'zod@4.6.7'] },
-  { lib: '@langchain/langgraph', version: '0.4.10', with: ['@langchain/core@0.3.80', 'zod@3.25.76'] },
-  { lib: '@langchain/langgraph', version: '1.7.3', with: ['@langchain/core@1.2.13', 'zod@4.6.7'] },
-  { lib: '@openai/agents', version: '0.20.0', with: ['zod@4.6.7'] },
 
   // SQL databases
 

@@ -105,10 +105,11 @@ describe('wrapGiven', () => {
     }
     const model = new Model()
     let held: { settings: { model: Model } } | undefined
+    const hold = (agent: typeof held) => (held = agent)
     class Agent {
       settings = { model }
       go() {
-        held = this
+        hold(this)
       }
     }
     const agent = new Agent()
