@@ -151,6 +151,11 @@ export interface Target<S extends CallShape = CallShape> {
   bindsCallback?: boolean
   /** Where `start` gave no span: told what the function returned, to keep on it (`hiddenState`) what a later call needs. */
   returned?(call: Call<S>, result: ResultOf<S>): void
+  /**
+   * Node itself calls it, so that what it throws is caught by nobody: the error passes through untouched, and Node prints the app's line as
+   * the place of the throw.
+   */
+  dispatched?: boolean
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
 }

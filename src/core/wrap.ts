@@ -22,6 +22,7 @@ import { settleLazy } from './settle/lazy.ts'
 import { settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
+import { passOn } from './uncaught.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
@@ -143,11 +144,15 @@ export function targetInvoke(
       if (callbackAt >= 0) args[callbackAt] = endingCallback(args[callbackAt] as AnyFunction, active, parent)
     }
     let result: unknown
-    try {
-      result = runWith(active.span, original, self, args)
-    } catch (error) {
-      active.end({ ok: false, error })
-      throw error
+    if (target.dispatched === true) {
+      result = runDispatched(active, original, self, args)
+    } else {
+      try {
+        result = runWith(active.span, original, self, args)
+      } catch (error) {
+        active.end({ ok: false, error })
+        throw error
+      }
     }
     switch (how) {
       case 'return':
@@ -164,6 +169,22 @@ export function targetInvoke(
         return guardedSettle(settleLazy, active, result)
       case 'observed':
         return observe(active, target, call, result)
+    }
+  }
+}
+
+function runDispatched(active: ActiveCall, original: AnyFunction, self: unknown, args: unknown[]): unknown {
+  let threw = true
+  try {
+    const result: unknown = runWith(active.span, original, self, args)
+    threw = false
+    return result
+  } finally {
+    if (threw) {
+      passOn({
+        uncaught: (error) => active.end({ ok: false, error }),
+        caught: () => active.end({ ok: true, result: undefined }, { status: 'error', errorType: '_OTHER' }),
+      })
     }
   }
 }

@@ -22,6 +22,7 @@ export default defineIntegration({
       path: 'Server.prototype.emit',
       versions: '*',
       settles: 'observed',
+      dispatched: true,
       start({ args: [event, request, response] }) {
         switch (event) {
           case 'request':
@@ -51,13 +52,14 @@ export default defineIntegration({
         if (response.closed) finish()
         else state.end = finish
       },
-      end({ args: [event, request, response] }) {
+      end({ args: [event, request, response] }, outcome) {
         const state = stateOf(request)
         const route = state?.route
         if (state !== undefined) state.mounts = state.route = undefined
         if (event === 'upgrade' || event === 'connect') return { attributes: { 'perf.http.upgrade': upgradeProtocol(request) } }
         const status = response.headersSent ? response.statusCode : undefined
-        return serverEnd({ status, route, aborted: !response.writableFinished }, state?.method ?? '')
+        const end = serverEnd({ status, route, aborted: outcome.ok && !response.writableFinished }, state?.method ?? '')
+        return outcome.ok ? end : { ...end, status: 'error' }
       },
     }),
     target<{ self: ServerResponse; args: [event: string] }>({
