@@ -90,6 +90,10 @@ export const MATRIX = [
   { lib: 'next', version: '16.4.6', with: ['react@19.3.1', 'react-dom@19.3.1'] },
 
   // Messaging and jobs
+  { lib: 'amqplib', version: '0.10.0' },
+  { lib: 'amqplib', version: '0.10.9' },
+  { lib: 'amqplib', version: '1.2.0' },
+  { lib: 'amqplib', version: '2.3.1' },
 
   // Caches
 

@@ -29,6 +29,23 @@ export const postgres: Service = {
 
 export const redis: Service = { name: 'Redis', host: '127.0.0.1', port: redisPort, env: { REDIS_PORT: String(redisPort) } }
 
+/** RabbitMQ with the user `guest` on this machine. */
+export const rabbitmq: Service = {
+  name: 'RabbitMQ',
+  host: '127.0.0.1',
+  port: 5672,
+  env: { RABBITMQ_URL: 'amqp://guest:guest@localhost:5672' },
+}
+
+/** Mosquitto that takes anonymous clients. */
+export const mosquitto: Service = { name: 'Mosquitto', host: '127.0.0.1', port: 1883, env: { MQTT_URL: 'mqtt://localhost:1883' } }
+
+/** NATS with JetStream. */
+export const nats: Service = { name: 'NATS', host: '127.0.0.1', port: 4222, env: { NATS_URL: 'localhost:4222' } }
+
+/** What makes the names of queues and topics differ from those of another run on the same broker; letters only. */
+export const runName = process.pid.toString(36).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '')
+
 /** Declares `suite` when `service` answers; else a skipped test that says so, or a failing one with PERF_TEST_REQUIRE_SERVICES=1. */
 export async function describeWithService(service: Service, name: string, suite: () => void): Promise<void> {
   if (await answers(service)) {

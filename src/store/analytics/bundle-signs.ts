@@ -2,6 +2,7 @@
 
 /** Texts that the code of a package holds, also minified. */
 export const bundleSigns: readonly { name: string; integration: string; texts: readonly string[] }[] = [
+  { name: 'amqplib', integration: 'amqplib', texts: ['Channel ended, no reply will be forthcoming'] },
   { name: '@anthropic-ai/sdk', integration: 'anthropic', texts: ['X-Stainless-Runtime', 'anthropic-version'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
