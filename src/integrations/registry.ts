@@ -2,6 +2,7 @@
 import type { RegistryEntry } from '../core/engine.ts'
 
 export const registry: readonly RegistryEntry[] = [
+  { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
