@@ -37,12 +37,6 @@ export const rabbitmq: Service = {
   env: { RABBITMQ_URL: 'amqp://guest:guest@localhost:5672' },
 }
 
-/** Mosquitto that takes anonymous clients. */
-export const mosquitto: Service = { name: 'Mosquitto', host: '127.0.0.1', port: 1883, env: { MQTT_URL: 'mqtt://localhost:1883' } }
-
-/** NATS with JetStream. */
-export const nats: Service = { name: 'NATS', host: '127.0.0.1', port: 4222, env: { NATS_URL: 'localhost:4222' } }
-
 /** What makes the names of queues and topics differ from those of another run on the same broker; letters only. */
 export const runName = process.pid.toString(36).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '')
 
