@@ -27,7 +27,7 @@ export interface HookOptions {
 export function installModuleHooks(options: HookOptions): void {
   const names = options.registry.flatMap((entry) => entry.modules.filter((name) => !name.startsWith('node:')))
   const builtins = options.registry.flatMap((entry) =>
-    entry.modules.filter((name) => name.startsWith('node:')).map((name) => name.slice(5)),
+    entry.modules.filter((name) => name.startsWith('node:') && Module.isBuiltin(name)).map(builtinId),
   )
   const packages = [...new Set(names)]
   const files = options.registry.flatMap((entry) => entry.esmFiles ?? []).map(fileOfPackage)
@@ -82,6 +82,11 @@ function callFrom(filename: unknown, fn: unknown, self: unknown, args: unknown[]
   return vm.compileFunction('return apply(fn, self, args)', ['apply', 'fn', 'self', 'args'], options)(Reflect.apply, fn, self, args)
 }
 
+/** `http` for `node:http`; modules that came late have no name without the prefix (`node:sqlite`: `sqlite` is a package). */
+function builtinId(name: string): string {
+  return Module.isBuiltin(name.slice(5)) ? name.slice(5) : name
+}
+
 /** Matches the URL of a file of a package, wherever that is installed. */
 function fileOfPackage(file: string): RegExp {
   return new RegExp(`/node_modules/${file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
@@ -108,7 +113,8 @@ function hookImport(options: HookOptions, packages: string[], files: readonly Re
   } else {
     // The hooks run in another thread there; a builtin cannot be caught at its first import, so it is patched now.
     Module.register('import-in-the-middle/hook.mjs', pathToFileURL(bootFile), { data: { include: [...packages, ...files] } })
-    for (const name of builtins) Module.prototype.require.call(module, name)
+    // Not one that warns of being experimental when it is loaded.
+    for (const name of builtins) if (!name.startsWith('node:')) Module.prototype.require.call(module, name)
   }
 }
 
@@ -119,7 +125,7 @@ function watchBuiltins(builtins: string[]): void {
   registerHooks({
     resolve(specifier: string, context: unknown, next: (specifier: string, context: unknown) => Resolved): Resolved {
       if (pending.size > 0) {
-        const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier
+        const name = pending.has(specifier) || !specifier.startsWith('node:') ? specifier : specifier.slice(5)
         // The hooked `require`: it hands the module to the engine before the import sees it.
         if (pending.delete(name)) guard('import-hook', () => Module.prototype.require.call(module, name) as unknown)
       }

@@ -110,7 +110,8 @@ export interface Target<S extends CallShape = CallShape> {
   readonly type: 'target'
   /**
    * From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. A class that is not exported is reached
-   * through a call that gives it (`connect().request`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`).
+   * through a call that returns or promises it (`connect().request`; `originOf` tells of that call), hands it to its callback
+   * (`prepare(=>).execute`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`).
    */
   path: string
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
@@ -156,6 +157,8 @@ export interface Target<S extends CallShape = CallShape> {
    * the place of the throw.
    */
   dispatched?: boolean
+  /** Attribute that takes the span's own duration in milliseconds (`perf.pool.wait_ms`). */
+  measures?: string
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import { originOf } from '../../src/core/origin.ts'
 import { patchThrough } from '../../src/core/reveal.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -76,6 +77,35 @@ describe('a path through calls', () => {
     server.emit('inner', exports.createServer())
     expect(calls).toContain('emit')
     expect(new EventEmitter().emit).toBe(EventEmitter.prototype.emit)
+  })
+
+  it('reaches what is promised or handed to a callback, and the call it came from', async () => {
+    const { Session } = library()
+    const made = [new Session(), new Session()] as const
+    const exports = {
+      open: (_url: string) => Promise.resolve(made[0]),
+      prepare: (_sql: string, callback: (error: unknown, session: object) => void) => callback(null, made[1]),
+      fail: () => Promise.reject(new Error('no')),
+    }
+    const { calls, wrap } = counting()
+    patchThrough(exports, { path: 'prepare(=>).request' }, wrap('handed'))
+    patchThrough(exports, { path: 'open().request' }, wrap('promised'))
+    patchThrough(exports, { path: 'fail().request' }, wrap('x'))
+    const handed = await new Promise((resolve) => exports.prepare('sql', (_error, session) => resolve(session)))
+    expect(handed).toBe(made[1])
+    expect(await exports.open('url')).toBe(made[0])
+    made[0].request('/x')
+    expect(calls).toEqual(['promised', 'handed'])
+    expect(made.map((object) => originOf(object)?.args[0])).toEqual(['url', 'sql'])
+    await expect(exports.fail()).rejects.toThrow('no')
+  })
+
+  it('reaches a method that each object has of its own', () => {
+    const exports = { connect: () => ({ query: () => 'rows' }) }
+    const { calls, wrap } = counting()
+    patchThrough(exports, { path: 'connect().query' }, wrap('query'))
+    expect([exports.connect().query(), exports.connect().query()]).toEqual(['rows', 'rows'])
+    expect(calls).toEqual(['query', 'query'])
   })
 
   it('says when the way itself is not there, and leaves results that are no objects alone', () => {

@@ -1,6 +1,9 @@
 import { types } from 'node:util'
 import type { Ending } from './ending.ts'
 
+/** All that is needed of the span here. */
+type End = Pick<Ending, 'end'>
+
 // How the end of a promise is seen without changing what the app sees: docs/decisions/promises.md.
 
 const promiseThen = Promise.prototype.then
@@ -12,7 +15,7 @@ const observed = new WeakMap<object, Promise<unknown>>()
  * `unhandledRejection`); the same promise always gives the same derived one. Any other thenable is returned itself and
  * watched through the app's own `then`. A plain value ends the span at once.
  */
-export function settlePromise(ending: Ending, result: unknown): unknown {
+export function settlePromise(ending: End, result: unknown): unknown {
   if (typeof result !== 'object' || result === null) {
     ending.end({ ok: true, result })
     return result
@@ -30,7 +33,7 @@ export function settlePromise(ending: Ending, result: unknown): unknown {
   return result
 }
 
-function settleNative(ending: Ending, promise: Promise<unknown>): Promise<unknown> {
+function settleNative(ending: End, promise: Promise<unknown>): Promise<unknown> {
   const known = observed.get(promise)
   const derived = promiseThen.call(
     promise,
@@ -55,10 +58,10 @@ function settleNative(ending: Ending, promise: Promise<unknown>): Promise<unknow
 function ignore(): void {}
 
 type Then = (onFulfilled?: unknown, onRejected?: unknown) => unknown
-const abandoned = new FinalizationRegistry<Ending>((ending) => ending.end({ ok: true, result: undefined }))
+const abandoned = new FinalizationRegistry<End>((ending) => ending.end({ ok: true, result: undefined }))
 
 /** Puts an own `then` on the object that notes how it settled when the app itself asks. */
-function watchThen(ending: Ending, thenable: object, then: Then): void {
+function watchThen(ending: End, thenable: object, then: Then): void {
   const watching: Then = function (this: unknown, onFulfilled, onRejected) {
     return Reflect.apply(then, this, [
       (value: unknown): unknown => {
