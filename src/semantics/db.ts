@@ -2,7 +2,7 @@
 // the statement goes into a payload, of which only size and keyed hash are kept unless capture is on.
 import type { Attributes, Payload, SpanEnd, SpanStart } from '../core/integration.ts'
 import { maskQuotedValues } from './quoted-values.ts'
-import { describeStatement } from './sql.ts'
+import { describeStatement, type Dialect } from './sql.ts'
 
 /** Where calls go. No user, no password. */
 export interface Address {
@@ -42,7 +42,11 @@ export class Endpoint {
   }
 
   #describe(sql: string, parameterised: boolean): SpanStart {
-    const { text, summary, operation, collection } = describeStatement(sql, parameterised)
+    const { text, summary, operation, collection } = describeStatement(
+      sql,
+      parameterised,
+      DIALECTS[String(this.attributes['db.system.name'])],
+    )
     const namespace = this.attributes['db.namespace']
     return client(summary || (typeof namespace === 'string' ? namespace : String(this.attributes['db.system.name'])), {
       ...this.attributes,
@@ -53,6 +57,8 @@ export class Endpoint {
     })
   }
 }
+
+const DIALECTS: Readonly<Record<string, Dialect>> = { mysql: 'mysql', mariadb: 'mysql', sqlite: 'sqlite' }
 
 function client(name: string, attributes: Attributes): SpanStart {
   return Object.freeze({ name, kind: 'client', attributes: Object.freeze(attributes) })

@@ -16,16 +16,20 @@ export interface Statement {
 const MAX_SCANNED_CHARS = 8192
 const MAX_SUMMARY_CHARS = 255
 
-/** Describes a PostgreSQL statement. With `parameterised`, as its author wrote it, its layout is kept; else lists of values become one. */
-export function describeStatement(sql: string, parameterised: boolean): Statement {
+/** How literals, quoted names and comments are written: in MySQL and MariaDB `"a"` is a value, `\` escapes and `#` begins a comment. */
+export type Dialect = 'postgresql' | 'mysql' | 'sqlite'
+
+/** Describes a statement. With `parameterised`, as its author wrote it, its layout is kept; else lists of values become one. */
+export function describeStatement(sql: string, parameterised: boolean, dialect: Dialect = 'postgresql'): Statement {
   const cut = sql.length > MAX_SCANNED_CHARS
   const source = cut ? sql.slice(0, MAX_SCANNED_CHARS) : sql
   const reader = new StatementReader()
   let text = ''
-  TOKEN.lastIndex = 0
-  for (let match = TOKEN.exec(source); match !== null && match[0] !== ''; match = TOKEN.exec(source)) {
+  const tokens = TOKENS[dialect]
+  tokens.lastIndex = 0
+  for (let match = tokens.exec(source); match !== null && match[0] !== ''; match = tokens.exec(source)) {
     const token = match[0]
-    const kind = kindOf(token)
+    const kind = dialect === 'mysql' && token.startsWith('"') ? 'literal' : kindOf(token)
     if (kind === 'word' || kind === 'quoted' || kind === 'sign') reader.read(token, kind)
     text += parameterised ? (kind === 'literal' ? '?' : kind === 'comment' ? ' ' : token) : withoutValue(token, kind, text)
   }
@@ -39,15 +43,22 @@ export function describeStatement(sql: string, parameterised: boolean): Statemen
 
 // Literals (with E, B, X, N and U& prefixes, dollar quotes), parameters, quoted names, comments, words, numbers, spaces, signs.
 // A literal or comment that is not closed reaches to the end of the text: nothing of it may be taken for SQL.
-const TOKEN =
+const POSTGRESQL =
   /[eE]'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*(?:'|$)|(?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*(?:'|$)|(\$(?:[A-Za-z_]\w*)?\$)[^]*?(?:\1|$)|\$\d+|"[^"]*(?:""[^"]*)*(?:"|$)|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|0[xX][\da-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\s+|[^]/y
+const MYSQL =
+  /[bBxXnN]?'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*(?:'|$)|"[^"\\]*(?:(?:\\[^]|"")[^"\\]*)*(?:"|$)|`[^`]*(?:``[^`]*)*(?:`|$)|#[^\n]*|--(?=\s|$)[^\n]*|\/\*[^]*?(?:\*\/|$)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|0[xXbB][\da-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\s+|[^]/y
+const SQLITE =
+  /[xX]?'[^']*(?:''[^']*)*(?:'|$)|"[^"]*(?:""[^"]*)*(?:"|$)|`[^`]*(?:``[^`]*)*(?:`|$)|\[[^\]]*(?:\]|$)|\?\d+|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|0[xX][\da-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\s+|[^]/y
+const TOKENS: Readonly<Record<Dialect, RegExp>> = { postgresql: POSTGRESQL, mysql: MYSQL, sqlite: SQLITE }
 
 type TokenKind = 'literal' | 'parameter' | 'quoted' | 'comment' | 'word' | 'space' | 'sign'
 
 function kindOf(token: string): TokenKind {
   const first = token.charCodeAt(0)
   if (first <= 32) return 'space'
-  if (first === 34) return 'quoted'
+  if (first === 34 || first === 96 || (first === 91 && token.length > 1)) return token.length > 1 ? 'quoted' : 'sign'
+  if (first === 35 && token.length > 1) return 'comment'
+  if (first === 63 && token.length > 1) return 'parameter'
   if (first === 39 || (first >= 48 && first <= 57)) return 'literal'
   if (first === 36)
     return token.length > 1 && token.charCodeAt(1) >= 48 && token.charCodeAt(1) <= 57 ? 'parameter' : token.length > 1 ? 'literal' : 'sign'
@@ -100,7 +111,25 @@ const DEFINED = new Set([
   'EXTENSION',
 ])
 /** Words between a keyword and its target. */
-const FILLERS = new Set(['STDIN', 'STDOUT', 'ONLY', 'LATERAL', 'TABLE', 'INTO', 'IF', 'NOT', 'EXISTS', 'CONCURRENTLY', 'FROM'])
+const FILLERS = new Set([
+  'STDIN',
+  'STDOUT',
+  'ONLY',
+  'LATERAL',
+  'TABLE',
+  'INTO',
+  'IF',
+  'NOT',
+  'EXISTS',
+  'CONCURRENTLY',
+  'FROM',
+  'IGNORE',
+  'LOW_PRIORITY',
+  'OR',
+  'REPLACE',
+  'ABORT',
+  'FAIL',
+])
 /** Words that end the list of tables behind FROM. */
 const LIST_ENDS = new Set([
   'WHERE',

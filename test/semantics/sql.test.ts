@@ -28,6 +28,28 @@ describe('text', () => {
   })
 })
 
+describe('text of other dialects', () => {
+  it.each([
+    ['mysql', "select \"a\\\"b\", 'it\\'s', '\\\\', x, `s\"x`, x'00' # 'secret", 'select ?, ?, ?, x, `s"x`, ?'],
+    ['mysql', "select 5--3, 1 -- 'secret'\n, _utf8'x', @a := 1", 'select ?--?, ? , _utf8?, @a := ?'],
+    ['mysql', 'select "not closed secret', 'select ?'],
+    ['mysql', "insert ignore into t values ('a', 1), ('b', 2)", 'insert ignore into t values (?, ?)'],
+    ['sqlite', "select \"a\", [b 'c], `d`, '\\', x'00', ?1, :n, @n, $n", 'select "a", [b \'c], `d`, ?, ?, ?1, :n, @n, $n'],
+    ['sqlite', "select 'not closed secret", 'select ?'],
+  ] as const)('takes the values out of %s: %s', (dialect, sql, text) => {
+    expect(describeStatement(sql, false, dialect).text).toBe(text)
+  })
+  it.each([
+    ['mysql', 'SELECT * FROM `my db`.`users` WHERE a = "b"', 'SELECT `my db`.`users`'],
+    ['mysql', 'update ignore t set a = 1', 'update t'],
+    ['mysql', 'replace into t values (1)', 'replace t'],
+    ['sqlite', 'insert or replace into [a b] values (1)', 'insert [a b]'],
+    ['sqlite', 'PRAGMA user_version', 'PRAGMA'],
+  ] as const)('summary of %s: %s', (dialect, sql, summary) => {
+    expect(describeStatement(sql, false, dialect).summary).toBe(summary)
+  })
+})
+
 describe('summary', () => {
   it.each([
     ['select * from users', 'select users'],
