@@ -58,6 +58,7 @@ const poolConnect = {
   start: startWait,
   end: endWait,
   bindsCallback: true,
+  measures: 'perf.pool.wait_ms',
 }
 
 export default defineIntegration({

@@ -78,7 +78,7 @@ await testIntegration(pg, {
 
 /** The caller waited for a connection of the pool; a new one is opened below it. */
 function waiting(): ExpectedSpan {
-  const pool = { 'perf.pool.max': 2, 'perf.pool.connections': isCount, 'perf.pool.waiting': isCount }
+  const pool = { 'perf.pool.max': 2, 'perf.pool.connections': isCount, 'perf.pool.waiting': isCount, 'perf.pool.wait_ms': isCount }
   return { name: 'pool.connect', kind: 'internal', attributes: { ...connection, ...pool }, children: undefined }
 }
 
