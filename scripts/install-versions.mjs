@@ -48,6 +48,8 @@ export const MATRIX = [
   // AI frameworks, MCP
 
   // SQL databases
+  { lib: 'mysql2', version: '3.0.0' },
+  { lib: 'mysql2', version: '3.24.5' },
 
   // Document databases, mappers, Redis
   { lib: '@redis/client', version: '1.0.6' },

@@ -11,6 +11,7 @@ export interface Service {
 }
 
 const postgresPort = Number(process.env['PGPORT'] ?? 5432)
+const mariadbPort = Number(process.env['MYSQL_PORT'] ?? 3306)
 const redisPort = Number(process.env['REDIS_PORT'] ?? 6379)
 
 /** PostgreSQL with trust authentication and a database `test`. */
@@ -24,6 +25,19 @@ export const postgres: Service = {
     PGDATABASE: 'test',
     PGUSER: process.env['PGUSER'] ?? 'postgres',
     PGPASSWORD: '',
+  },
+}
+
+/** MariaDB with a user without password and a database `test`. */
+export const mariadb: Service = {
+  name: 'MariaDB',
+  host: '127.0.0.1',
+  port: mariadbPort,
+  env: {
+    MYSQL_HOST: '127.0.0.1',
+    MYSQL_PORT: String(mariadbPort),
+    MYSQL_USER: process.env['MYSQL_USER'] ?? 'root',
+    MYSQL_DATABASE: 'test',
   },
 }
 
