@@ -6,10 +6,10 @@ export interface Origin {
   readonly args: readonly unknown[]
 }
 
-/** Noted by the wrapper of a function that makes objects (`createPool().query` in a path). */
+/** Noted where a path leads through a call (`createPool().query`). */
 export const origins = hiddenState<Origin>('origin')
 
-/** The call of the function in `function()` of a path that gave `object`. */
+/** The call that returned `object`, promised it or handed it to its callback. */
 export function originOf(object: object): Origin | undefined {
   return origins.get(object)
 }

@@ -78,7 +78,7 @@ export default defineIntegration({
     ),
     target<PreparedCall>({
       file: `${folder}/connection`,
-      path: 'prototype.prepare().execute',
+      path: 'prototype.prepare(=>).execute',
       versions,
       settles: 'callback',
       start: ({ self, args }) => startStatement(self._connection, self.query, typeof args[0] === 'function' ? undefined : args[0], args),
