@@ -10,6 +10,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http-client', modules: ['node:http', 'node:https'], kind: 'http' },
   { name: 'http-server', modules: ['node:http', 'node:https'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
+  { name: 'mysql2', modules: ['mysql2'], kind: 'db' },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
