@@ -30,32 +30,36 @@ export function installModuleHooks(options: HookOptions): void {
     entry.modules.filter((name) => name.startsWith('node:') && Module.isBuiltin(name)).map(builtinId),
   )
   const packages = [...new Set(names)]
-  const files = options.registry.flatMap((entry) => entry.esmFiles ?? []).map(fileOfPackage)
   guard('require-hook', () => reportLoadedBefore(options.engine, new Set(packages)))
   guard('require-hook', () => hookRequire(options, packages, [...new Set(builtins)]))
   try {
-    hookImport(options, packages, files, [...new Set(builtins)])
+    hookImport(options, packages, [...new Set(builtins)])
   } catch (error) {
     noteFault('import-hook', error)
     options.say(`ES modules cannot be hooked: ${error instanceof Error ? error.message : String(error)}. The app is not affected.`)
   }
 }
 
-function hookRequire({ engine }: HookOptions, packages: string[], builtins: string[]): void {
+function hookRequire({ engine, registry }: HookOptions, packages: string[], builtins: string[]): void {
   const original: unknown = Module.prototype.require
-  new RequireHook([...packages, ...builtins], { internals: true }, <T>(exports: T, name: string, baseDir: string | undefined): T => {
-    const given = guard('require-hook', () => {
-      if (baseDir === undefined) {
-        engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
-        // `https` and `http2` are built on classes of `http`, which Node loads without a `require` that could be seen.
-        if ((name === 'https' || name === 'http2') && builtins.includes('http')) Module.prototype.require.call(module, 'http')
-        Module.syncBuiltinESMExports()
-        return exports
-      }
-      return seen(engine, exports, name, baseDir, 'cjs', true) as T
-    })
-    return given ?? exports
-  })
+  const files = registry.flatMap((entry) => entry.cjsFiles ?? []).map((file) => file.replace(/\.[cm]?js$/, ''))
+  new RequireHook(
+    [...packages, ...files, ...builtins],
+    { internals: true },
+    <T>(exports: T, name: string, baseDir: string | undefined): T => {
+      const given = guard('require-hook', () => {
+        if (baseDir === undefined) {
+          engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
+          // `https` and `http2` are built on classes of `http`, which Node loads without a `require` that could be seen.
+          if ((name === 'https' || name === 'http2') && builtins.includes('http')) Module.prototype.require.call(module, 'http')
+          Module.syncBuiltinESMExports()
+          return exports
+        }
+        return seen(engine, exports, name, baseDir, 'cjs', true) as T
+      })
+      return given ?? exports
+    },
+  )
   passOthers(original, builtins)
 }
 
@@ -88,12 +92,13 @@ function builtinId(name: string): string {
 }
 
 /** Matches the URL of a file of a package, wherever that is installed. */
-function fileOfPackage(file: string): RegExp {
+function urlOfFile(file: string): RegExp {
   return new RegExp(`/node_modules/${file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
 }
 
-function hookImport(options: HookOptions, packages: string[], files: readonly RegExp[], builtins: string[]): void {
-  const { engine, ownRequire, bootFile } = options
+function hookImport(options: HookOptions, packages: string[], builtins: string[]): void {
+  const { engine, registry, ownRequire, bootFile } = options
+  const files = registry.flatMap((entry) => entry.esmFiles ?? []).map(urlOfFile)
   const kind = esmHooks(process.versions.node)
   if (kind === 'none') return
   const { Hook } = ownRequire('import-in-the-middle') as typeof import('import-in-the-middle')

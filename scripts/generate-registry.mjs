@@ -38,6 +38,7 @@ try {
         modules,
         kind: definition.kind,
         esmFiles: definition.esmFiles,
+        cjsFiles: definition.cjsFiles,
         inBundle: definition.inBundle,
         channels: definition.targets.some((target) => target.type === 'messages' || (target.type === 'channel' && modules.length === 0)),
       },
@@ -45,7 +46,7 @@ try {
   })
   const lines = rows.map(
     (row) =>
-      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''}${row.esmFiles === undefined ? '' : `, esmFiles: [${row.esmFiles.map((file) => `'${file}'`).join(', ')}]`} },`,
+      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''}${list(row, 'esmFiles')}${list(row, 'cjsFiles')} },`,
   )
   write(
     'src/integrations/registry.ts',
@@ -63,6 +64,10 @@ try {
   )
 } finally {
   rmSync(out, { recursive: true, force: true })
+}
+
+function list(row, key) {
+  return row[key] === undefined ? '' : `, ${key}: [${row[key].map((file) => `'${file}'`).join(', ')}]`
 }
 
 function write(name, text) {

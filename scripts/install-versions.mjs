@@ -98,6 +98,18 @@ export const MATRIX = [
   { lib: 'amqplib', version: '2.3.1' },
 
   // Caches
+  { lib: '@modelcontextprotocol/sdk', version: '1.13.0' },
+  { lib: '@modelcontextprotocol/sdk', version: '1.32.2' },
+  {
+    lib: '@modelcontextprotocol/client',
+    version: '2.0.0',
+    with: ['@modelcontextprotocol/server@2.0.0', '@modelcontextprotocol/node@2.0.0'],
+  },
+  {
+    lib: '@modelcontextprotocol/client',
+    version: '2.4.0',
+    with: ['@modelcontextprotocol/server@2.4.0', '@modelcontextprotocol/node@2.1.2'],
+  },
 
   // Pools, logs
 ]

@@ -18,8 +18,9 @@ export interface RegistryEntry {
   readonly kind: string
   /** True when it only listens to channels of Node itself: subscribed at boot. */
   readonly always?: boolean
-  /** Files of ES modules that are hooked besides the entry points. */
+  /** Files that are hooked besides the entry points. */
   readonly esmFiles?: readonly string[]
+  readonly cjsFiles?: readonly string[]
 }
 
 export interface EngineOptions {

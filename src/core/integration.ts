@@ -217,9 +217,11 @@ export interface Integration {
   kind: Layer
   /**
    * Files of ES modules to hook besides what the app imports by the package's bare name: those that `file` targets are in, with the
-   * package (`@scope/name/dist/esm/protocol.js`). CommonJS files need no entry.
+   * package (`@scope/name/dist/esm/protocol.js`).
    */
   esmFiles?: readonly string[]
+  /** Likewise for `require`, which finds files by itself except in a package whose main file cannot be required. */
+  cjsFiles?: readonly string[]
   /** Texts of the package's code, all in every supported version, that a minifier leaves: how a copy inside a bundle is recognised. */
   inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */

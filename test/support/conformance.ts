@@ -205,8 +205,15 @@ function withVersion(modules: string, libraries: readonly string[], version: str
   const folder = path.join(temporary, 'node_modules')
   mkdirSync(folder)
   for (const name of readdirSync(modules)) {
-    if (name.startsWith('.') || libraries.some((library) => library.split('/')[0] === name)) continue
-    symlinkSync(path.join(modules, name), path.join(folder, name), 'dir')
+    if (name.startsWith('.') || libraries.includes(name)) continue
+    if (!libraries.some((library) => library.startsWith(`${name}/`))) {
+      symlinkSync(path.join(modules, name), path.join(folder, name), 'dir')
+      continue
+    }
+    mkdirSync(path.join(folder, name))
+    for (const inner of readdirSync(path.join(modules, name))) {
+      if (!libraries.includes(`${name}/${inner}`)) symlinkSync(path.join(modules, name, inner), path.join(folder, name, inner), 'dir')
+    }
   }
   for (const library of libraries) {
     const copy = path.join(folder, library)
