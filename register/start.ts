@@ -96,6 +96,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     payloadChars: config.capture === 'full' ? 1 << 20 : 1 << 16,
     captureFlag: config.capture === 'off' ? 0 : config.capture === 'full' ? SpanFlag.captureFull : SpanFlag.capturePreview,
     sampleRate: config.sample,
+    logLimit: config.logLimit,
     origin: inherited === undefined ? handoff?.origin && (() => handoff.origin) : threadOrigin(inherited.origins, inherited.parentMemory),
   })
   const shared: Shared = inherited ?? {
@@ -145,6 +146,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   const runtime: Runtime = {
     recorder,
     recording: true,
+    stampsLogs: config.logTraceIds,
     fault: process.env['PERF_TEST_FAULT'] ?? '',
     parseTraceparent,
     propagatesMessages: config.propagateMessages,

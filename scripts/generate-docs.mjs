@@ -77,11 +77,7 @@ ${markdownTable(['Variable', 'Type', 'Default', 'Meaning'], rows)}
 
 function integrationsPage(all) {
   const sections = all.map((definition) => {
-    const rows = definition.targets.map((target) => [
-      target.type === 'channel' ? `channel ${code(target.name)}` : code(target.file ? `${target.file}: ${target.path}` : target.path),
-      target.type === 'binding' ? 'context of its callback only' : (target.settles ?? 'events of the library'),
-      code(target.versions),
-    ])
+    const rows = definition.targets.map((target) => [whereOf(target), endOf(target), code(target.versions)])
     const tested = testedVersions(definition)
     return `## ${definition.name}
 
@@ -103,6 +99,17 @@ ${integrationsTable(all)}
 
 ${sections.join('\n\n')}
 `
+}
+
+function whereOf({ type, name, global, file, path: at }) {
+  if (type === 'channel' || type === 'logChannel') return `channel ${code(name)}`
+  if (at === undefined) return 'channels'
+  return code(file ? `${file}: ${at}` : global ? `${global}.${at}` : at)
+}
+
+function endOf({ type, settles }) {
+  if (type === 'binding') return 'context only'
+  return type === 'log' || type === 'logChannel' ? 'a line of a log, no span' : (settles ?? 'events of the library')
 }
 
 function integrationsTable(all) {

@@ -40,7 +40,7 @@ try {
         esmFiles: definition.esmFiles,
         cjsFiles: definition.cjsFiles,
         inBundle: definition.inBundle,
-        channels: definition.targets.some((target) => target.type === 'messages' || (target.type === 'channel' && modules.length === 0)),
+        channels: definition.targets.some((target) => target.type === 'messages' || modules.length === 0),
       },
     ]
   })

@@ -102,6 +102,18 @@ export const configTable = [
   },
   { name: 'PERF_EXPORT', type: 'string', default: '', doc: 'Exporters; nothing leaves the machine without one.' },
   {
+    name: 'PERF_LOG_TRACE_IDS',
+    type: 'boolean',
+    default: 'false',
+    doc: "Put `trace_id`, `span_id` and `trace_flags` into the lines that the app's pino or winston writes inside a span.",
+  },
+  {
+    name: 'PERF_LOG_LIMIT',
+    type: 'number',
+    default: '1000',
+    doc: "Lines of the app's logs that are kept per second and thread; what is beyond is counted.",
+  },
+  {
     name: 'PERF_LOG',
     type: 'choice',
     choices: ['silent', 'warn', 'debug'],
@@ -140,6 +152,10 @@ export interface Config {
   cpu: number
   heap: string
   maxBytes: number
+  /** Ids of the span go into the app's log lines. */
+  logTraceIds: boolean
+  /** Lines of logs kept per second and thread. */
+  logLimit: number
   log: 'silent' | 'warn' | 'debug'
   /** One sentence per value that could not be used. */
   warnings: string[]
@@ -186,6 +202,12 @@ export function readConfig(environment: Environment, cwd: string): Config {
     warn('PERF_SAMPLE', sampleText, 'a number from 0 to 1', '1')
     sample = 1
   }
+  const limitText = text('PERF_LOG_LIMIT')
+  let logLimit = Number(limitText)
+  if (!(logLimit >= 0)) {
+    warn('PERF_LOG_LIMIT', limitText, 'a number', '1000')
+    logLimit = 1000
+  }
   const cpuText = text('PERF_CPU')
   let cpu = parseCpuInterval(cpuText)
   if (cpu === undefined) {
@@ -224,6 +246,8 @@ export function readConfig(environment: Environment, cwd: string): Config {
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
     maxBytes,
+    logTraceIds: boolean('PERF_LOG_TRACE_IDS', false),
+    logLimit,
     log: choice('PERF_LOG', ['silent', 'warn', 'debug'], 'warn'),
     warnings,
     given,

@@ -20,6 +20,7 @@ const costs = [
     over: 'an awaited call',
     limitNs: 1000,
   },
+  { what: 'one line of a log, inside a span', of: 'a line of a log, recorded', over: 'a line of a log', limitNs: 1000 },
   { what: 'a wrapper while recording is off', of: 'a wrapped call, recording off', over: 'a plain call', limitNs: null },
   { what: 'span() of the API without the agent', of: 'span() of the API without the agent', over: 'a plain call', limitNs: 5 },
 ]
@@ -29,6 +30,7 @@ const subjects = {
   'src/core/recorder.ts': ['Recorder'],
   'src/core/ids.ts': ['seedIds'],
   'src/core/context.ts': ['runWith'],
+  'src/core/log.ts': ['wrapLog'],
   'src/core/wrap.ts': ['wrapTarget'],
   'src/api.ts': ['span'],
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { do_not_optimize as keep, measure } from 'mitata'
 
 const [subjectFile, repeats] = process.argv.slice(2)
-const { MAIN_RING, Ring, Recorder, runWith, seedIds, span: apiSpan, wrapTarget } = createRequire(import.meta.url)(subjectFile)
+const { MAIN_RING, Ring, Recorder, runWith, seedIds, span: apiSpan, wrapLog, wrapTarget } = createRequire(import.meta.url)(subjectFile)
 
 const ringReadPosition = 4
 const ringWritePosition = 3
@@ -11,7 +11,14 @@ const ringWritePosition = 3
 seedIds()
 const ring = new Ring(MAIN_RING, 0)
 const recorder = new Recorder(ring, { payloadChars: 0, captureFlag: 0, sampleRate: 1 })
-const runtime = { recorder, recording: true, parseTraceparent: () => undefined, allowsPropagation: () => false, fault: '' }
+const runtime = {
+  recorder,
+  recording: true,
+  stampsLogs: false,
+  parseTraceparent: () => undefined,
+  allowsPropagation: () => false,
+  fault: '',
+}
 const module = { name: 'bench', version: '1.0.0' }
 
 const spanCount = () => ring.header[16]
@@ -44,11 +51,23 @@ const idle = wrap(work[3], 'return', redisLike)
 
 const one = () => 1
 
+// As pino does: text in, the text of a line out.
+const logWork = [0, 1].map(
+  () => (message) => `{"level":30,"time":1795255200123,"pid":4711,"user":42,"route":"/orders/:id","msg":"${message}"}\n`,
+)
+const wrappedLog = wrapLog(
+  logWork[1],
+  { type: 'log', path: 'fn', versions: '*', line: ({ args: [message] }, text) => ({ level: 'info', message, fields: text }) },
+  'bench',
+  module,
+  runtime,
+)
+
 let calls = 0
 let expectedSpans = 0
 /** Takes what was written, as the writer thread would, before the ring is full. */
-function drainNowAndThen() {
-  expectedSpans += 1
+function drainNowAndThen(isSpan = true) {
+  if (isSpan) expectedSpans += 1
   if ((++calls & 255) === 0) Atomics.store(ring.header, ringReadPosition, ring.header[ringWritePosition])
 }
 
@@ -63,6 +82,8 @@ const cases = {
   },
   'an awaited call': { run: async () => await asyncWork[0](1) },
   'an awaited call in a span, four attributes': { records: true, run: async () => (drainNowAndThen(), await wrappedPromise(1)) },
+  'a line of a log': { run: () => keep(logWork[0]('order 17 was paid')) },
+  'a line of a log, recorded': { inSpan: true, run: () => (drainNowAndThen(false), keep(wrappedLog('order 17 was paid'))) },
   'a wrapped call, recording off': { off: true, run: () => keep(idle(1)) },
   'span() of the API without the agent': { run: () => keep(apiSpan('bench', one)) },
 }
@@ -89,6 +110,7 @@ for (let repeat = 0; repeat < Number(repeats); repeat += 1) {
     nanoseconds[name].push(p50)
   }
 }
+if (ring.header[28] !== 0) throw new Error(`${ring.header[28]} lines of logs dropped`)
 if (droppedCount() !== 0) throw new Error(`${droppedCount()} spans dropped`)
 process.stdout.write(JSON.stringify({ node: process.version, nanoseconds }))
 

@@ -2,7 +2,8 @@ import diagnosticsChannel from 'node:diagnostics_channel'
 import { bindSpan, currentSpan } from './context.ts'
 import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
-import type { Binding, Channel, Integration, LoadedModule, Messages, Outcome, Target } from './integration.ts'
+import type { Binding, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
+import { subscribeLog, wrapLog } from './log.ts'
 import { subscribeMessages } from './messages.ts'
 import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
@@ -86,8 +87,17 @@ export class Engine {
         if (integration === undefined) continue
         if (target.type === 'channel') this.subscribe(integration, target, { name: 'node', version: process.versions.node })
         else if (target.type === 'messages') this.subscribeMessages(integration, target)
+        else if (target.type === 'logChannel' || target.type === 'log') this.recordGlobalLog(integration, target)
       }
     })
+  }
+
+  /** A logger of Node itself, by its channel or, on older Node, by its functions. */
+  private recordGlobalLog(integration: Integration, target: LogChannel<never> | Log<never>): void {
+    const { runtime, satisfies } = this.options
+    if (!satisfies(process.versions.node, target.versions)) return
+    if (target.type === 'logChannel') subscribeLog(target, integration.name, runtime)
+    else if (target.global !== undefined) this.patch(integration, target, globalThis[target.global], NODE)
   }
 
   private integration(name: string): Integration | undefined {
@@ -120,8 +130,11 @@ export class Engine {
       } else if (target.type === 'messages') {
         this.subscribeMessages(integration, target)
         patched++
+      } else if (target.type === 'logChannel') {
+        subscribeLog(target, integration.name, this.options.runtime)
+        patched++
       } else if (matchesFile(target, seen.file)) {
-        if (this.patch(integration, target as unknown as AnyTarget | Binding, root, module) > 0) patched++
+        if (this.patch(integration, target as unknown as AnyTarget | Binding | Log<never>, root, module) > 0) patched++
         else missing.push(target.path)
       }
     }
@@ -145,11 +158,12 @@ export class Engine {
     return root
   }
 
-  private patch(integration: Integration, target: AnyTarget | Binding, exports: unknown, module: LoadedModule): number {
+  private patch(integration: Integration, target: AnyTarget | Binding | Log<never>, exports: unknown, module: LoadedModule): number {
     const { runtime } = this.options
     return patchThrough(exports, target, (original) => {
-      if (target.type === 'binding') return wrapBinding(original, target, runtime)
       const { kind, name } = integration
+      if (target.type === 'binding') return wrapBinding(original, target, runtime)
+      if (target.type === 'log') return wrapLog(original, target, name, module, runtime)
       return target.given === undefined
         ? wrapTarget(original, target, kind, name, module, runtime)
         : wrapGiven(original, target, target.given, kind, name, module, runtime)
@@ -233,6 +247,7 @@ export class Engine {
 }
 
 const CHANNEL_TARGET: AnyTarget = { type: 'target', path: '', versions: '*', settles: 'stream', start: () => undefined }
+const NODE: LoadedModule = { name: 'node', version: process.versions.node }
 const LOADED_BEFORE = 'loaded before the agent: what was taken from it by then is not recorded'
 
 function copyOf({ name, version, format }: ModuleSeen): string {

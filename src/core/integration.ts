@@ -208,6 +208,50 @@ export interface Binding {
    * later calls with the same object run in that one (a queue of calls, a retry).
    */
   carries?: number | 'result'
+  /** With `carries`: every call gives the object its caller's context anew (an object that the app uses again). */
+  renews?: boolean
+}
+
+/** One line that a logger has written. */
+export interface LogLine {
+  /** As the app's logger names it: `info`. */
+  level: string
+  message?: string | undefined
+  /**
+   * Its fields, or the whole line as JSON text where the logger makes one: what the app's own redaction left of it. Level, message and time
+   * in it are not stored again.
+   */
+  fields?: object | string | undefined
+}
+
+/** Ids of the span a line is written in, under OpenTelemetry's names for logs that are not its own. */
+export interface LogIds {
+  trace_id: string
+  span_id: string
+  trace_flags: string
+}
+
+/** A function of a logger. It gives no span: the line is stored with the span in which it was written. */
+export interface Log<S extends CallShape = CallShape> {
+  readonly type: 'log'
+  path: string
+  file?: string | RegExp
+  versions: string
+  module?: string
+  /** `path` goes from this global object, which nobody has to load. */
+  global?: 'console'
+  /** The line that the call has written; `undefined`: none (a filter of the app's). A line written within the call is part of it. */
+  line?(call: Call<S>, result: ResultOf<S>): LogLine | undefined
+  /** Puts the ids into what is about to be written; only where the user asked for it (`PERF_LOG_TRACE_IDS`). */
+  stamp?(call: Call<S>, ids: LogIds): void
+}
+
+/** A plain channel on which a logger publishes every line. */
+export interface LogChannel<Message = unknown> {
+  readonly type: 'logChannel'
+  name: string
+  versions: string
+  line(message: Message): LogLine | undefined
 }
 
 export interface Integration {
@@ -226,7 +270,7 @@ export interface Integration {
   inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */
   through?: readonly { module: string; versions: string; by: string }[]
-  targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding)[]
+  targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding | Log<never> | LogChannel<never>)[]
 }
 
 /** Declares an integration; see `docs/writing-an-integration.md`. */
@@ -250,4 +294,14 @@ export function channel<Message>(definition: Omit<Channel<Message>, 'type'>): Ch
 /** Declares a function whose callback must run in its caller's context. */
 export function binding(definition: Omit<Binding, 'type'>): Binding {
   return { type: 'binding', ...definition }
+}
+
+/** Declares a function of a logger. */
+export function log<S extends CallShape>(definition: Omit<Log<S>, 'type'>): Log<never> {
+  return { type: 'log', ...definition } as unknown as Log<never>
+}
+
+/** Declares a subscription to a channel on which a logger publishes its lines. */
+export function logChannel<Message>(definition: Omit<LogChannel<Message>, 'type'>): LogChannel<never> {
+  return { type: 'logChannel', ...definition } as unknown as LogChannel<never>
 }

@@ -39,6 +39,8 @@ export const COUNTERS = [
   'payloads_truncated',
   'attributes_dropped',
   'packages_missed',
+  'logs_dropped',
+  'logs_limited',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
@@ -52,6 +54,7 @@ export const RecordType = {
   payload: 6,
   fact: 7,
   payloadReference: 8,
+  log: 9,
 } as const
 
 export const FactKind = {
@@ -74,6 +77,8 @@ export const SpanKindCode = { internal: 0, server: 1, client: 2, producer: 3, co
 export const StatusCode = { unset: 0, ok: 1, error: 2 } as const
 
 export const AttributeType = { float: 1, true: 2, false: 3, interned: 4, text: 5, int: 6, json: 7, cutText: 8 } as const
+
+export const LogFlag = { cut: 1 } as const
 
 export const PayloadFlag = { cut: 1, json: 2, text: 4, kept: 8 } as const
 

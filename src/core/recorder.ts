@@ -2,8 +2,8 @@ import { nowNs } from './clock.ts'
 import { switchObserver } from './context.ts'
 import { ATTRIBUTE_ROOM, attributesWritten, prepareAttributes, writeAttributes } from './encode.ts'
 import { hex32, nextSpanLow, random32, spanHigh } from './ids.ts'
-import type { Attributes, Payload, SpanKind } from './integration.ts'
-import { FactKind, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKindCode, StatusCode } from './layout.ts'
+import type { Attributes, LogLine, Payload, SpanKind } from './integration.ts'
+import { FactKind, LogFlag, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKindCode, StatusCode } from './layout.ts'
 import { boundedText, ownText } from './payload.ts'
 import type { Ring, Trace } from './ring.ts'
 import { Span } from './span.ts'
@@ -15,6 +15,8 @@ export interface RecorderSettings {
   captureFlag: number
   /** Probability that a new trace is recorded, 0 … 1. */
   sampleRate: number
+  /** Lines of logs a second that are kept; the rest is counted. */
+  logLimit?: number
   /** The span, of another thread or process, in which this thread or process was started: the parent of its roots. */
   origin?: (() => RemoteContext | undefined) | undefined
 }
@@ -33,6 +35,8 @@ export class Recorder {
   /** Is told of every span that ends; set only while somebody wants to know. */
   onEnd: ((span: Span) => void) | undefined
   private readonly settings: RecorderSettings
+  private logSecondNs = 0
+  private logsInSecond = 0
 
   constructor(ring: Ring, settings: RecorderSettings) {
     this.ring = ring
@@ -263,6 +267,46 @@ export class Recorder {
     ring.commit(at, at + 32 + bytes)
   }
 
+  /** Hands a line of a log to the writer, with the span in which it was written. Lines beyond the limit of a second are counted only. */
+  log(span: Span | undefined, { level, message = '', fields }: LogLine): void {
+    if (span !== undefined && span.weight <= 0) return
+    const { ring } = this
+    const timeNs = nowNs()
+    if (timeNs - this.logSecondNs >= 1e9) {
+      this.logSecondNs = timeNs
+      this.logsInSecond = 0
+    }
+    if (this.logsInSecond >= (this.settings.logLimit ?? Infinity)) return ring.count('logs_limited')
+    this.logsInSecond++
+    const levelId = ring.intern(level.length > 64 ? level.slice(0, 64) : level)
+    const text = message.length > MAX_LOG_CHARS ? message.slice(0, MAX_LOG_CHARS) : message
+    const more = fields === undefined ? NO_FIELDS : boundedText(fields, MAX_LOG_CHARS)
+    const most = (56 + (text.length + more.text.length) * 3) & ~7
+    // Half of the ring stays free: a flood of lines must not cost spans.
+    const at = ring.hasHalf() ? ring.reserve(most, false) : -1
+    if (at < 0) return ring.count('logs_dropped')
+    const { view, bytes } = ring
+    const textBytes = bytes.utf8Write(text, at + 48, text.length * 3)
+    const moreBytes = bytes.utf8Write(more.text, at + 48 + textBytes, more.text.length * 3)
+    view.setUint8(at + 4, RecordType.log)
+    view.setUint8(at + 5, text !== message || more.cut ? LogFlag.cut : 0)
+    view.setUint16(at + 6, levelId, true)
+    if (span === undefined) bytes.fill(0, at + 8, at + 32)
+    else {
+      const { trace } = span
+      view.setInt32(at + 8, span.idLow, true)
+      view.setInt32(at + 12, span.idHigh, true)
+      view.setInt32(at + 16, trace.b, true)
+      view.setInt32(at + 20, trace.a, true)
+      view.setInt32(at + 24, trace.d, true)
+      view.setInt32(at + 28, trace.c, true)
+    }
+    view.setFloat64(at + 32, timeNs, true)
+    view.setUint32(at + 40, textBytes, true)
+    view.setUint32(at + 44, moreBytes, true)
+    ring.commit(at, at + 48 + textBytes + moreBytes)
+  }
+
   /** Records a fact about the process: a variant, a package, a fault. Facts may use the ring's reserve. */
   fact(kind: keyof typeof FactKind, fact: object): void {
     this.factText(kind, JSON.stringify(fact))
@@ -297,6 +341,9 @@ export class Recorder {
     return (random32() >>> 0) / 4_294_967_296 < sampleRate ? 1 / sampleRate : 0
   }
 }
+
+const MAX_LOG_CHARS = 8192
+const NO_FIELDS = { text: '', cut: false }
 
 /** What comes in from outside begins a trace of its own, wherever its server was started. */
 function isOwnTrace(kind: SpanKind | undefined): boolean {

@@ -90,6 +90,11 @@ export class Ring {
     return this.base + at
   }
 
+  /** True while half of the ring is free. */
+  hasHalf(): boolean {
+    return (this.writePosition - Atomics.load(this.header, Header.readPosition)) >>> 0 < this.capacity >>> 1
+  }
+
   /** Publishes the record at `offset` that ends before `end`. */
   commit(offset: number, end: number): void {
     const length = (end - offset + 7) & ~7

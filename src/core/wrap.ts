@@ -36,6 +36,8 @@ export interface Runtime {
   allowsPropagation(host: string | undefined): boolean
   /** Whether messages carry `traceparent`. */
   readonly propagatesMessages: boolean
+  /** The ids of its span are put into every line of a log (`PERF_LOG_TRACE_IDS`). */
+  stampsLogs: boolean
   /** Name of the integration whose `start` must fail, for the conformance suite (`PERF_TEST_FAULT`). */
   readonly fault: string
 }
@@ -59,8 +61,9 @@ export function wrapTarget(
 
 /** The wrapper of `original` whose callback runs in the caller's context. */
 export function wrapBinding(original: AnyFunction, definition: Binding, runtime: Runtime): AnyFunction {
-  const { carries } = definition
-  if (carries !== undefined) return wrapOnce(original, definition, (fn) => disguise(fn, carrierWrapper(fn, carries, runtime)))
+  const { carries, renews } = definition
+  if (carries !== undefined)
+    return wrapOnce(original, definition, (fn) => disguise(fn, carrierWrapper(fn, carries, renews === true, runtime)))
   return wrapOnce(original, definition, (fn) =>
     disguise(fn, (self, args) => {
       if (runtime.recording) bindCallback(args, definition.callback, currentSpan())
@@ -81,7 +84,7 @@ function bindCallback(args: unknown[], fixed: number | undefined, span: Span | u
 
 const carried = hiddenState<{ span: Span | undefined }>('carried')
 
-function carrierWrapper(original: AnyFunction, carries: number | 'result', runtime: Runtime): Invoke {
+function carrierWrapper(original: AnyFunction, carries: number | 'result', renews: boolean, runtime: Runtime): Invoke {
   return (self, args) => {
     if (!runtime.recording) return reflectApply(original, self, args)
     if (carries === 'result') {
@@ -92,7 +95,7 @@ function carrierWrapper(original: AnyFunction, carries: number | 'result', runti
     const carrier = args[carries]
     if (typeof carrier !== 'object' || carrier === null) return reflectApply(original, self, args)
     const span = currentSpan()
-    const known = carried.get(carrier)
+    const known = renews ? undefined : carried.get(carrier)
     if (known === undefined) carried.set(carrier, { span })
     return known === undefined || known.span === span ? reflectApply(original, self, args) : runWith(known.span, original, self, args)
   }

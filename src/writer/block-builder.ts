@@ -6,6 +6,7 @@ import { wallAnchor } from './anchor.ts'
 import { redactRecord } from './redact-record.ts'
 import type { PayloadStore } from './payloads.ts'
 import { FactWriter } from './facts.ts'
+import { logFact } from './log-facts.ts'
 
 /** Bytes of records that go into one block at most (about 2,000 spans). */
 const BLOCK_BYTES = 384 * 1024
@@ -148,6 +149,10 @@ export class BlockBuilder {
         case RecordType.fact:
           records++
           replaced = this.facts.rewrite(data.subarray(at, at + length))
+          break
+        case RecordType.log:
+          records++
+          replaced = logFact(data.subarray(at, at + length), this.strings, this.redactor)
           break
         case RecordType.payload:
           records++

@@ -11,10 +11,11 @@ const loaded = () => console.log('LOADED ' + JSON.stringify(Object.keys(createRe
 
 /**
  * The preload: one file of its own, require-in-the-middle bundled into it, import-in-the-middle, and the integration of the
- * built-in fetch, which no module load announces.
+ * built-in fetch and of the console, which no module load announces.
  */
 const ALWAYS = [
   'dist/register.cjs',
+  'dist/integrations/console.cjs',
   'dist/integrations/undici.cjs',
   'node_modules/import-in-the-middle/index.js',
   'node_modules/import-in-the-middle/lib/register.js',

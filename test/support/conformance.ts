@@ -26,10 +26,21 @@ export interface IntegrationSuite {
   unsupported?: readonly string[] | false
   /** Import specifiers whose keys, descriptors, names and lengths must stay; default the library. */
   modules?: readonly string[]
+  /** Lines of logs each case must leave, in order, all joined to its span; the bytes on stdout must be the same then. */
+  logs?: Record<string, ExpectedLine[]>
+  /** Methods of a superclass that become own properties of a class where they are wrapped: `Logger.prototype.write`. */
+  becomesOwn?: readonly string[]
   service?: Service
   /** More packages beside the library: `express@5.3.0`. */
   packages?: readonly string[]
   env?: Record<string, string>
+}
+
+/** One line as the recording holds it; `operation(i)` of a logger writes `operation <i>`. */
+export interface ExpectedLine {
+  level: string
+  message: string
+  attributes?: Record<string, unknown>
 }
 
 interface Report {
@@ -83,7 +94,7 @@ function testVersion(definition: Integration, suite: IntegrationSuite, version: 
     expect(reportOf(recorded)).toEqual(reportOf(bare))
   })
   it('keeps keys, names, lengths and property descriptors', () => {
-    expect(parse(recorded).shapes).toEqual(parse(bare).shapes)
+    expect(shapesWithout(suite.becomesOwn ?? [], recorded)).toEqual(shapesWithout(suite.becomesOwn ?? [], bare))
   })
   it('changes nothing but a counter when its own code throws', () => {
     expect(reportOf(faulty)).toEqual(reportOf(bare))
@@ -103,10 +114,40 @@ function testVersion(definition: Integration, suite: IntegrationSuite, version: 
       expectSpans(recorded.spans, `case ${name}`, spans, definition)
     })
   }
-  const { operation } = suite
+  const { operation, logs } = suite
+  if (logs !== undefined) testLogs(() => [bare, recorded], logs)
   if (operation === undefined) return
   const counted = () => recorded.spans.filter((span) => suite.optional?.includes(span.name) !== true)
   testContext(counted, definition, (i) => operation(i, version))
+}
+
+function testLogs(runs: () => [bare: Recorded, recorded: Recorded], logs: Record<string, ExpectedLine[]>): void {
+  // Concurrent operations come in any order.
+  const lines = (run: Recorded): string[][] => {
+    const all = run.stdout.slice(0, run.stdout.lastIndexOf('\nRESULT ')).split('\n')
+    const isOperation = (line: string) => line.includes('operation ')
+    return [all.filter((line) => !isOperation(line)), all.filter(isOperation).sort()]
+  }
+  const spanOf = (name: string) => runs()[1].spans.find((span) => span.name === name)
+  it('leaves every byte of stdout as it is', () => {
+    const [bare, recorded] = runs()
+    expect(lines(recorded)).toEqual(lines(bare))
+  })
+  it.each(Object.entries(logs))('joins the lines of %s to its span', (name, expected) => {
+    const span = spanOf(`case ${name}`)
+    const own = runs()[1].logs.filter((line) => line['spanId'] === span?.spanId)
+    expect(own.map(({ level, message, attributes }) => ({ level, message, ...(attributes === undefined ? {} : { attributes }) }))).toEqual(
+      expected,
+    )
+    expect(own.every((line) => line['traceId'] === span?.traceId)).toBe(true)
+  })
+  it('joins each of 100 concurrent lines to its own span', () => {
+    const places = (i: number) =>
+      runs()[1]
+        .logs.filter((line) => line['message'] === `operation ${i}`)
+        .map((line) => line['spanId'])
+    for (let i = 0; i < 100; i++) expect(places(i)).toContain(spanOf(`request ${i}`)?.spanId)
+  })
 }
 
 function testContext(recorded: () => RecordedSpan[], definition: Integration, operation: (i: number) => ExpectedSpan[]): void {
@@ -177,6 +218,36 @@ function parse(run: Recorded): Report {
   const line = run.stdout.split('\n').findLast((text) => text.startsWith('RESULT '))
   if (line === undefined) throw new Error(`the program gave no result (${run.status ?? run.signal}):\n${run.stdout}\n${run.stderr}`)
   return JSON.parse(line.slice('RESULT '.length)) as Report
+}
+
+/** The shapes without these methods, wherever they are reached; whatever else a class has must be the same. */
+function shapesWithout(methods: readonly string[], run: Recorded): Report['shapes'] {
+  const names = methods.map((method) => method.slice(method.lastIndexOf('.') + 1))
+  const isOne = (place: string) => names.some((name) => `${place}.`.includes(`.prototype.${name}.`))
+  const classes = methods.map((method) => method.slice(0, method.lastIndexOf('.')))
+  const { shapes } = parse(run)
+  if (methods.length === 0) return shapes
+  return Object.fromEntries(
+    Object.entries(shapes).map(([module, shape]) => [
+      module,
+      Object.fromEntries(
+        Object.entries(shape)
+          .filter(([place]) => !isOne(place))
+          .map(([place, keys]) => {
+            const isClass = place.startsWith('keys ') && classes.some((name) => place.endsWith(`.${name}`))
+            return [
+              place,
+              isClass
+                ? keys
+                    .split(',')
+                    .filter((key) => !names.includes(key))
+                    .join(',')
+                : keys,
+            ]
+          }),
+      ),
+    ]),
+  )
 }
 
 function reportOf(run: Recorded): Omit<Report, 'shapes'> {

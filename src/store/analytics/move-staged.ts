@@ -49,6 +49,7 @@ const TASKS = [
   `DELETE FROM store.tasks WHERE process IN (SELECT process FROM stage_tasks)`,
   `INSERT INTO store.tasks SELECT * FROM stage_tasks s WHERE state IS NOT NULL AND time_ns = (SELECT max(time_ns) FROM stage_tasks n WHERE n.process = s.process)`,
 ]
+const LOGS = `INSERT INTO store.logs SELECT process, thread, time_ns, level, message, span_id, ${trace()}, attributes FROM stage_logs`
 const ACTIONS = `INSERT INTO store.actions SELECT process, time_ns, cause, action, outcome, detail FROM stage_actions`
 const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
 
@@ -71,8 +72,6 @@ const FACTS = [
     coalesce(data->>'path', data->>'file'), data->'missing', data FROM stage_facts WHERE kind = ${FactKind.package}`,
   `INSERT INTO store.faults SELECT process, thread, coalesce(data->>'where', data->>'place'), data->>'message', coalesce(TRY_CAST(data->>'count' AS BIGINT), 1), data
     FROM stage_facts WHERE kind = ${FactKind.fault}`,
-  `INSERT INTO store.logs SELECT process, thread, time_ns, data->>'level', data->>'message', TRY_CAST('0x' || (data->>'spanId') AS UBIGINT),
-    0, data->'attributes' FROM stage_facts WHERE kind = ${FactKind.log}`,
 ]
 
 // A thread's own counters are cumulative; what sync itself could not read adds up.
@@ -99,6 +98,7 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
     ...(staging.rows('metrics') > 0 ? [METRICS] : []),
     ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
     ...(staging.rows('stalls') > 0 ? STALLS : []),
+    ...(staging.rows('logs') > 0 ? [LOGS] : []),
     ...(staging.rows('actions') > 0 ? [ACTIONS] : []),
     ...(staging.rows('tasks') > 0 ? TASKS : []),
     COUNTERS,

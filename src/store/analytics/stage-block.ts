@@ -1,7 +1,9 @@
+import { FactKind } from '../../core/layout.ts'
 import type { Block } from '../codec/block.ts'
 import { indexBlock, readEvent, readFact, readLink, readPayload } from '../codec/decode-block.ts'
 import type { AddCost } from './ai-cost.ts'
 import type { ShapeTable } from './shape-table.ts'
+import { stageLog } from './stage-log.ts'
 import { stageRuntimeFact } from './stage-runtime.ts'
 import { SpanStager } from './stage-spans.ts'
 import type { Staging } from './staging.ts'
@@ -44,6 +46,7 @@ export function stageBlock(
   for (const at of index.facts) {
     const fact = readFact(index, at)
     if (fact.value === undefined) unreadable.damagedRecords++
+    else if (fact.kind === FactKind.log) stageLog(staging, clock, fact.value, processNumber, block)
     else if (!stageRuntimeFact(staging, clock, fact, processNumber))
       staging.table('facts').add(fact.kind, processNumber, block.thread, clock.wallNs(block.anchor.monoNs), JSON.stringify(fact.value))
   }

@@ -29,6 +29,10 @@ export const STAGES = {
     ['process', UINTEGER], ['thread', UINTEGER], ['time_ns', BIGINT], ['state', VARCHAR], ['kind', VARCHAR], ['type', VARCHAR], ['count', BIGINT], ['age_ms', DOUBLE],
     ['function', VARCHAR], ['file', VARCHAR], ['line', INTEGER], ['stack', VARCHAR], ['span_id', UBIGINT], ['span_name', VARCHAR], ['span_ended', BOOLEAN],
   ],
+  logs: [
+    ['process', UINTEGER], ['thread', UINTEGER], ['time_ns', BIGINT], ['level', VARCHAR], ['message', VARCHAR], ['span_id', UBIGINT], ['trace_high', UBIGINT],
+    ['trace_low', UBIGINT], ['attributes', VARCHAR],
+  ],
   actions: [['process', UINTEGER], ['time_ns', BIGINT], ['cause', VARCHAR], ['action', VARCHAR], ['outcome', VARCHAR], ['detail', VARCHAR]],
   counters: [['process', UINTEGER], ['thread', INTEGER], ['name', VARCHAR], ['value', BIGINT]],
   contents: [['hash', VARCHAR], ['text', VARCHAR]],
