@@ -2,6 +2,7 @@ import { criticalPath, type PathSegment } from '../../analysis/critical-path.ts'
 import { timedTraces } from '../../analysis/timed-traces.ts'
 import { timeParts, type TimeParts } from '../../analysis/time-parts.ts'
 import { aiByModel, type ReportData } from '../../analysis/report.ts'
+import { linesOfTrace, type LogRow } from '../../analysis/log-report.ts'
 import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
 import { PerfError, UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
@@ -9,6 +10,7 @@ import type { CommonOptions } from '../cli.ts'
 import { openNamedSession } from '../open.ts'
 import { criticalPathTable } from '../render/critical-path.ts'
 import { duration } from '../render/format.ts'
+import { spanLines } from '../render/logs.ts'
 import { aiCalls } from '../render/report-tables.ts'
 import { oneLine } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
@@ -44,12 +46,18 @@ export async function trace(
     const details =
       options.json === true || options.attributes === true ? await spanDetails(reader, traceId) : new Map<string, Record<string, unknown>>()
     const parts = await timeParts(reader, traceId)
+    const logs = await linesOfTrace(reader, traceId)
     const ai = await aiByModel(reader, `trace_id = '${traceId}'`, 20)
     if (options.json === true) {
       const known = new Map(parts.map((part) => [part.span_id, part]))
-      const full = spans.map((span) => ({ ...span, ...known.get(span.span_id), ...details.get(span.span_id) }))
+      const full = spans.map((span) => ({
+        ...span,
+        ...known.get(span.span_id),
+        ...details.get(span.span_id),
+        logs: logs.get(span.span_id) ?? [],
+      }))
       process.stdout.write(`${JSON.stringify({ ...facts, ai_calls: ai, tree: full }, null, process.stdout.isTTY ? 2 : undefined)}\n`)
-    } else process.stdout.write(render(terminalOf(), facts, spans, details) + aiBelow(ai) + partsBelow(parts))
+    } else process.stdout.write(render(terminalOf(), facts, spans, details, logs) + aiBelow(ai) + partsBelow(parts))
   } finally {
     reader.close()
   }
@@ -109,13 +117,22 @@ function partsBelow(parts: readonly TimeParts[]): string {
   return text === '' ? '' : `\n${text}\n`
 }
 
-function render(terminal: Terminal, facts: TraceFacts, spans: WaterfallRow[], details: Map<string, Record<string, unknown>>): string {
+function render(
+  terminal: Terminal,
+  facts: TraceFacts,
+  spans: WaterfallRow[],
+  details: Map<string, Record<string, unknown>>,
+  logs: Map<string, LogRow[]>,
+): string {
+  const linesOf = (span: WaterfallRow): string[] => spanLines(terminal, span.count === 1 ? (logs.get(span.span_id) ?? []) : [], span.depth)
   const head = traceHead(terminal, facts)
   const shown = spans.reduce((sum, span) => sum + span.count, 0)
-  if (details.size === 0) return `${head}\n\n${waterfall(terminal, spans, facts.duration_ms, facts.spans - shown)}\n`
+  if (details.size === 0)
+    return `${head}\n\n${waterfall(terminal, spans, facts.duration_ms, { hidden: facts.spans - shown, below: linesOf })}\n`
   const lines = spans.flatMap((span) => [
-    waterfall(terminal, [span], facts.duration_ms, 0, false),
+    waterfall(terminal, [span], facts.duration_ms, { isPart: true }),
     ...attributeLines(terminal, span, details.get(span.span_id)),
+    ...linesOf(span),
   ])
   return `${head}\n\n${lines.join('\n')}\n`
 }

@@ -13,6 +13,8 @@ const GAP_TEXT: Record<string, string> = {
   attributes_dropped: 'attributes left out, too many on one span',
   payloads_truncated: 'payloads cut at a limit',
   strings_exhausted: 'names not kept, too many different ones',
+  logs_limited: 'lines of logs beyond PERF_LOG_LIMIT a second',
+  logs_dropped: 'lines of logs dropped, the ring was half full',
   tasks_unwatched: 'asynchronous operations not watched, too many at once',
   faults: 'faults inside the agent (the app did not notice)',
   spans_rotated: 'spans rotated away (PERF_MAX_BYTES)',

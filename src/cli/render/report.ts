@@ -3,6 +3,7 @@ import { cpuSection } from './cpu-tables.ts'
 import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
 import { allocationTables, heapGrowth } from './heap-report.ts'
+import { logs } from './logs.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
 import { collections, eventLoop, memory } from './runtime-tables.ts'
@@ -29,6 +30,7 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'AI calls', aiCalls(terminal, data)),
     section(terminal, 'Slow queries', queries(terminal, data)),
     section(terminal, 'Errors', errors(terminal, data)),
+    section(terminal, 'Logs', logs(terminal, data.logs)),
     section(terminal, 'Heap growth', heapGrowth(terminal, data.heap)),
     section(terminal, 'Allocations', allocationTables(terminal, data.heap.allocations)),
     section(terminal, 'Not ended', open(terminal, data)),
@@ -107,7 +109,7 @@ function traces(terminal: Terminal, { traces: rows }: ReportData): string {
   return rows
     .map((trace) => {
       const head = `${trace.trace_id.slice(0, 8)}  ${duration(trace.duration_ms)}  ${oneLine(trace.name)}`
-      return `${terminal.paint.cyan(head)}\n${waterfall(terminal, trace.waterfall, trace.duration_ms, trace.hidden)}`
+      return `${terminal.paint.cyan(head)}\n${waterfall(terminal, trace.waterfall, trace.duration_ms, { hidden: trace.hidden })}`
     })
     .join('\n')
 }

@@ -3,13 +3,23 @@ import { duration } from './format.ts'
 import { cut } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
+export interface WaterfallOptions {
+  /** Spans that are not shown. */
+  hidden?: number
+  /** One row of several calls: without the heads of the columns. */
+  isPart?: boolean
+  /** What stands below a row. */
+  below?: (row: WaterfallRow) => readonly string[]
+}
+
 /** A trace as bars over time, one line per span; lighter bars stand for many calls, or for one that is still open. With its own CPU where known. */
-export function waterfall(terminal: Terminal, rows: readonly WaterfallRow[], totalMs: number, hidden = 0, isWhole = true): string {
+export function waterfall(terminal: Terminal, rows: readonly WaterfallRow[], totalMs: number, options: WaterfallOptions = {}): string {
+  const { hidden = 0, isPart = false, below = () => [] } = options
   const hasCpu = rows.some((row) => row.cpu_ms !== null)
   const figures = hasCpu ? 23 : 14
   const barWidth = Math.max(12, Math.floor((terminal.width - figures) * 0.42))
   const nameWidth = terminal.width - barWidth - figures
-  const lines = rows.map((row) => {
+  const lines = rows.flatMap((row) => {
     const indent = ' '.repeat(Math.min(row.depth, 8) * 2)
     const times = row.count > 1 ? ` x${row.count.toLocaleString('en-US')}` : ''
     const name =
@@ -17,9 +27,10 @@ export function waterfall(terminal: Terminal, rows: readonly WaterfallRow[], tot
     const time = (row.duration_ms === null ? 'open' : duration(row.duration_ms)).padStart(8)
     const cpu = hasCpu ? ` ${(row.cpu_ms === null ? '-' : duration(row.cpu_ms)).padStart(8)}` : ''
     const paint = colorOf(terminal, row)
-    return `  ${name.padEnd(nameWidth)} ${row.status === 'error' ? terminal.paint.red(time) : time}${cpu}  ${paint(bar(terminal, row, totalMs, barWidth))}`.trimEnd()
+    const line = `  ${name.padEnd(nameWidth)} ${row.status === 'error' ? terminal.paint.red(time) : time}${cpu}  ${paint(bar(terminal, row, totalMs, barWidth))}`
+    return [line.trimEnd(), ...below(row)]
   })
-  if (hasCpu && isWhole) lines.unshift(terminal.paint.dim(`  ${' '.repeat(nameWidth)} ${'time'.padStart(8)} ${'own CPU'.padStart(8)}`))
+  if (hasCpu && !isPart) lines.unshift(terminal.paint.dim(`  ${' '.repeat(nameWidth)} ${'time'.padStart(8)} ${'own CPU'.padStart(8)}`))
   if (hidden > 0) lines.push(terminal.paint.dim(`  + ${hidden.toLocaleString('en-US')} more spans`))
   return lines.join('\n')
 }
