@@ -112,6 +112,12 @@ export const MATRIX = [
   },
 
   // Pools, logs
+  { lib: 'pino', version: '7.0.0' },
+  { lib: 'pino', version: '8.21.0' },
+  { lib: 'pino', version: '9.14.0' },
+  { lib: 'pino', version: '10.4.0' },
+  { lib: 'winston', version: '3.3.0' },
+  { lib: 'winston', version: '3.19.0' },
 ]
 
 /** What an app of `@nestjs/core` needs beside it. */

@@ -15,7 +15,7 @@ interface ConsoleCall {
 export default defineIntegration({
   name: 'console',
   module: [],
-  kind: 'function',
+  kind: 'log',
   targets: METHODS.flatMap((method) => [
     logChannel<unknown[]>({ name: `console.${method}`, versions: '>=22.20 <23 || >=24', line: (args) => consoleLine(method, args) }),
     log<ConsoleCall>({

@@ -13,6 +13,8 @@ import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
 import openai from '../../src/integrations/openai.ts'
 import pg from '../../src/integrations/pg.ts'
+import pino from '../../src/integrations/pino.ts'
+import winston from '../../src/integrations/winston.ts'
 import { packagesInside } from '../../src/store/analytics/bundled.ts'
 import { runCli } from '../support/cli.ts'
 import { nodeMajor } from '../support/node-under-test.ts'
@@ -106,7 +108,9 @@ it('tells a person in 80 columns, and the report names what was missed', async (
   expect((await runCli(['report', '--dir', run.perfDir])).stdout).toMatch(/Not in this recording\n- pg bundled: inside the bundle/)
 })
 
-const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, openai, pg]
+const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, openai, pg, pino, winston]
+/** What a package brings along itself. */
+const ALONG: Record<string, readonly string[]> = { fastify: ['pino'] }
 const versions = definitions.flatMap((definition) =>
   versionsFor(String([definition.module].flat()[0]), nodeMajor()).map((version) => [definition, version] as const),
 )
@@ -120,7 +124,7 @@ it.each(versions.map(([definition, version]) => [`${String([definition.module].f
       modules: installedModules(spec),
       minify: true,
     })
-    expect(packagesInside(text).map(({ integration }) => integration)).toEqual([definition.name])
+    expect(packagesInside(text).map(({ integration }) => integration)).toEqual([definition.name, ...(ALONG[definition.name] ?? [])])
   },
 )
 
