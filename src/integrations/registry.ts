@@ -4,6 +4,7 @@ import type { RegistryEntry } from '../core/engine.ts'
 export const registry: readonly RegistryEntry[] = [
   { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
+  { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
   { name: 'groq', modules: ['groq-sdk'], kind: 'ai' },
@@ -14,6 +15,8 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'mysql2', modules: ['mysql2'], kind: 'db' },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
+  { name: 'pino', modules: ['pino'], kind: 'log' },
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },
+  { name: 'winston', modules: ['winston'], kind: 'log' },
 ]

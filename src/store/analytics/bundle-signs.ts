@@ -11,7 +11,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'mysql2', integration: 'mysql2', texts: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
-  { name: '@redis/client', integration: 'redis', texts: ['Disconnects client'] },
   { name: 'pino', integration: 'pino', texts: ['must be included in custom levels'] },
+  { name: '@redis/client', integration: 'redis', texts: ['Disconnects client'] },
   { name: 'winston', integration: 'winston', texts: ['[winston] Attempt to write logs with no transports'] },
 ]
