@@ -96,6 +96,9 @@ export const MATRIX = [
   { lib: 'amqplib', version: '0.10.9' },
   { lib: 'amqplib', version: '1.2.0' },
   { lib: 'amqplib', version: '2.3.1' },
+  { lib: 'bullmq', version: '5.0.0' },
+  { lib: 'bullmq', version: '5.81.5' },
+  { lib: 'bullmq', version: '6.7.0', with: ['ioredis@5.11.1'] },
 
   // Caches
   { lib: '@modelcontextprotocol/sdk', version: '1.13.0' },

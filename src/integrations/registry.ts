@@ -4,6 +4,7 @@ import type { RegistryEntry } from '../core/engine.ts'
 export const registry: readonly RegistryEntry[] = [
   { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
+  { name: 'bullmq', modules: ['bullmq'], kind: 'messaging' },
   { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
