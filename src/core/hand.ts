@@ -154,12 +154,23 @@ class LiveHandle implements SpanHandle {
 function scopeOf(span: Span, runtime: Runtime): SpanHandle & Disposable {
   const handle = new LiveHandle(span, runtime)
   const scope = enterScope(span)
-  return Object.assign(handle, {
-    [Symbol.dispose]() {
-      handle.end()
-      scope?.[Symbol.dispose]()
+  const end = (error?: unknown): void => {
+    handle.end(error)
+    // Elsewhere (a callback that was made before) there is nothing to leave.
+    if (currentSpan() === span) scope?.[Symbol.dispose]()
+  }
+  return {
+    get traceId() {
+      return handle.traceId
     },
-  })
+    get spanId() {
+      return handle.spanId
+    },
+    annotate: (attributes) => handle.annotate(attributes),
+    run: (fn) => handle.run(fn),
+    end,
+    [Symbol.dispose]: () => end(),
+  }
 }
 
 const nothing = (): void => {}
