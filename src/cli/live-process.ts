@@ -4,7 +4,7 @@ import { findPaths } from '../live/control-path.ts'
 import type { ControlRequest } from '../live/control-socket.ts'
 import { openSource } from '../store/analytics/source.ts'
 import { hotSources, listSessions, type Session } from '../store/session.ts'
-import type { CommonOptions } from './cli.ts'
+import type { CommonOptions } from './command.ts'
 import { findSession, sessionsDir } from './open.ts'
 
 /** A process that can be commanded. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { readConfig, readProjectConfig, type ProjectConfig } from '../config.ts'
 import { openSession, type SessionReader } from '../store/query.ts'
 import { resolveSession, type Session } from '../store/session.ts'
-import type { CommonOptions } from './cli.ts'
+import type { CommonOptions } from './command.ts'
 import { showProgress } from './render/progress.ts'
 
 /** The folder of the sessions: `--dir`, else PERF_DIR, else its default. */

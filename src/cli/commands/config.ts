@@ -1,5 +1,5 @@
 import { configTable, readConfig, type Setting } from '../../config.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { oneLine, table } from '../render/table.ts'
 import { terminalOf } from '../render/terminal.ts'
 

@@ -1,6 +1,6 @@
 import { environmentChecks, packageReports, type Check, type PackageReport } from '../../analysis/doctor.ts'
 import { SessionNotFoundError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession, sessionsDir } from '../open.ts'
 import { oneLine, table } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'

@@ -8,7 +8,7 @@ import { toPprof } from '../../analysis/export/pprof.ts'
 import { toSpeedscope } from '../../analysis/export/speedscope.ts'
 import { UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { profiledTotals, shown } from './flame.ts'
 

@@ -1,7 +1,7 @@
 import { findAll } from '../../analysis/find.ts'
 import { findingKinds } from '../../analysis/findings/registry.ts'
 import { UsageError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { findingsTable } from '../render/findings.ts'
 import { withProgress } from '../render/progress.ts'

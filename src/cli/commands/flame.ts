@@ -5,7 +5,7 @@ import { cpuTotals, loadFlame, type CpuFilter, type CpuTotals, type FlameData } 
 import { flameTree } from '../../analysis/cpu/flame-tree.ts'
 import { PerfError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { flamePage } from '../render/flame-page.ts'
 import { duration } from '../render/format.ts'

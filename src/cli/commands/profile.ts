@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { commandProcess } from '../live-process.ts'
 
 /** `perf-agent profile --seconds 5`: a CPU profile of the next seconds of a running process, also while its event loop is blocked. */

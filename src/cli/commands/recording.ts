@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { commandProcess } from '../live-process.ts'
 
 /** `perf-agent recording on|off`: whether a running process records spans from now on. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts'
 import { buildReport } from '../../analysis/report.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { withProgress } from '../render/progress.ts'
 import { renderReport } from '../render/report.ts'

@@ -7,7 +7,7 @@ import { readConfig } from '../../config.ts'
 import { seedIds } from '../../core/ids.ts'
 import { newSessionName, serviceName } from '../../core/session-name.ts'
 import { PerfError, UsageError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 
 interface RunOptions extends CommonOptions {
   service?: string

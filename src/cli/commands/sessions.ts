@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { summarizeSessions } from '../../analysis/sessions.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { sessionsDir } from '../open.ts'
 import { bytes, count } from '../render/format.ts'
 import { cut, oneLine, table } from '../render/table.ts'

@@ -1,6 +1,6 @@
 import { findAll } from '../../analysis/find.ts'
 import { PerfError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { renderFinding } from '../render/findings.ts'
 import { terminalOf } from '../render/terminal.ts'

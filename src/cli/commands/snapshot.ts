@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts'
 import { diffStates, stateSnapshot, stateSnapshots } from '../../analysis/state-diff.ts'
 import type { SessionReader } from '../../store/query.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { commandProcess } from '../live-process.ts'
 import { openNamedSession } from '../open.ts'
 import { renderStateDiff, renderStates } from '../render/states.ts'

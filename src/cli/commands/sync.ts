@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { syncSession, type SyncResult } from '../../store/analytics/sync.ts'
 import { listSessions, type Session } from '../../store/session.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { findSession, ownPrices, sessionsDir } from '../open.ts'
 import { count, duration } from '../render/format.ts'
 import { showProgress } from '../render/progress.ts'

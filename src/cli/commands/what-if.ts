@@ -1,6 +1,6 @@
 import { whatIf as replayTraces, type WhatIf } from '../../analysis/what-if.ts'
 import { UsageError } from '../../errors.ts'
-import type { CommonOptions } from '../cli.ts'
+import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { count, duration } from '../render/format.ts'
 import { oneLine, table } from '../render/table.ts'
