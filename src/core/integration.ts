@@ -73,6 +73,8 @@ export interface SpanStart {
   parent?: RemoteParent | undefined
   /** Spans of other traces or processes this one belongs with: the senders of a batch of messages. */
   links?: readonly RemoteParent[] | undefined
+  /** An object whose methods that are bindings of `carries: 'self'` run in this span's context (`emit` of a request). */
+  carriedBy?: object | undefined
   /** Overrides the target's `settles` for this call. */
   settles?: Settles | undefined
 }
@@ -202,12 +204,15 @@ export interface Binding {
   path: string
   file?: string | RegExp
   versions: string
+  /** Only in this one of the integration's modules. */
+  module?: string
   callback?: number
   /**
    * Instead of a callback: the object at this argument (or the result) carries the context. The first call gives it the caller's;
-   * later calls with the same object run in that one (a queue of calls, a retry).
+   * later calls with the same object run in that one (a queue of calls, a retry). `self`: the object itself, where a span named it in
+   * `carriedBy` and the running code belongs to another trace or none.
    */
-  carries?: number | 'result'
+  carries?: number | 'result' | 'self'
   /** With `carries`: every call gives the object its caller's context anew (an object that the app uses again). */
   renews?: boolean
 }

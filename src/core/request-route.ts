@@ -31,6 +31,12 @@ export function stateOf(request: object): RequestState | undefined {
   return states.get(request)
 }
 
+/** Makes `other` another face of `request`: frameworks know one of them (an HTTP/2 stream and its compatible request). */
+export function shareState(request: object, other: object): void {
+  const state = states.get(request)
+  if (state !== undefined) states.set(other, state)
+}
+
 /** Says which route handles `request`. Does nothing for a request without a recorded span. */
 export function setRoute(request: object, template: string): void {
   const state = states.get(request)

@@ -84,7 +84,16 @@ function bindCallback(args: unknown[], fixed: number | undefined, span: Span | u
 
 const carried = hiddenState<{ span: Span | undefined }>('carried')
 
-function carrierWrapper(original: AnyFunction, carries: number | 'result', renews: boolean, runtime: Runtime): Invoke {
+function carrierWrapper(original: AnyFunction, carries: number | 'result' | 'self', renews: boolean, runtime: Runtime): Invoke {
+  if (carries === 'self') {
+    return (self, args) => {
+      const known = typeof self === 'object' && self !== null ? carried.get(self)?.span : undefined
+      // What is emitted on the way through the same trace stays where it is.
+      return known === undefined || currentSpan()?.trace === known.trace
+        ? reflectApply(original, self, args)
+        : runWith(known, original, self, args)
+    }
+  }
   return (self, args) => {
     if (!runtime.recording) return reflectApply(original, self, args)
     if (carries === 'result') {
@@ -231,6 +240,7 @@ function begin(
       call,
       started.settles,
     )
+    if (started.carriedBy !== undefined) carried.set(started.carriedBy, { span: active.span })
     if (target.inject !== undefined && mayInject(target, call, runtime))
       target.inject(call, traceparentOf(active.span), active.span.trace.state)
     return active

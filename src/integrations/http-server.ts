@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { defineIntegration, target } from '../core/integration.ts'
+import { binding, defineIntegration, target } from '../core/integration.ts'
 import type { RemoteParent, SpanStart } from '../core/integration.ts'
 import { attachState, stateOf } from '../core/request-route.ts'
 import type { RequestState } from '../core/request-route.ts'
@@ -11,57 +11,65 @@ interface Exchange {
   args: [event: string, request: IncomingMessage, response: ServerResponse]
 }
 
+function exchange(module: string, path: string): ReturnType<typeof target> {
+  return target<Exchange>({
+    module,
+    path,
+    versions: '*',
+    settles: 'observed',
+    dispatched: true,
+    start({ args: [event, request, response] }) {
+      switch (event) {
+        case 'request':
+        case 'checkContinue':
+        case 'checkExpectation': {
+          const state = request.httpVersionMajor === 2 ? undefined : attachState(request)
+          return state === undefined ? undefined : serverSpan(request, state)
+        }
+        case 'upgrade':
+        case 'connect': {
+          // The socket is the app's from here on; the span covers the hand-over.
+          const state = response === undefined || request.httpVersionMajor === 2 ? undefined : attachState(request)
+          return state === undefined ? undefined : { ...serverSpan(request, state), settles: 'return' }
+        }
+        default:
+          return undefined
+      }
+    },
+    observe({ args: [, request, response] }, _result, end) {
+      const state = stateOf(request)
+      if (state === undefined) return
+      const finish = (): void => {
+        const { error } = state
+        end(error !== undefined && response.statusCode >= 500 ? { ok: false, error } : { ok: true, result: undefined })
+        state.error = undefined
+      }
+      if (response.closed) finish()
+      else state.end = finish
+    },
+    end({ args: [event, request, response] }, outcome) {
+      const state = stateOf(request)
+      const route = state?.route
+      if (state !== undefined) state.mounts = state.route = undefined
+      if (event === 'upgrade' || event === 'connect') return { attributes: { 'perf.http.upgrade': upgradeProtocol(request) } }
+      const status = response.headersSent ? response.statusCode : undefined
+      const end = serverEnd({ status, route, aborted: outcome.ok && !response.writableFinished }, state?.method ?? '')
+      return outcome.ok ? end : { ...end, status: 'error' }
+    },
+  })
+}
+
 // No listener is added anywhere: the app's listener counts stay what they are. The request's events pass through `emit` of the
 // server, its end is the response's `close`, which Node emits once for every response, finished or cut off.
 export default defineIntegration({
   name: 'http-server',
-  module: ['node:http', 'node:https'],
+  module: ['node:http', 'node:https', 'node:http2'],
   kind: 'http',
   targets: [
-    target<Exchange>({
-      path: 'Server.prototype.emit',
-      versions: '*',
-      settles: 'observed',
-      dispatched: true,
-      start({ args: [event, request, response] }) {
-        switch (event) {
-          case 'request':
-          case 'checkContinue':
-          case 'checkExpectation': {
-            const state = attachState(request)
-            return state === undefined ? undefined : serverSpan(request, state)
-          }
-          case 'upgrade':
-          case 'connect': {
-            // The socket is the app's from here on; the span covers the hand-over.
-            const state = response === undefined ? undefined : attachState(request)
-            return state === undefined ? undefined : { ...serverSpan(request, state), settles: 'return' }
-          }
-          default:
-            return undefined
-        }
-      },
-      observe({ args: [, request, response] }, _result, end) {
-        const state = stateOf(request)
-        if (state === undefined) return
-        const finish = (): void => {
-          const { error } = state
-          end(error !== undefined && response.statusCode >= 500 ? { ok: false, error } : { ok: true, result: undefined })
-          state.error = undefined
-        }
-        if (response.closed) finish()
-        else state.end = finish
-      },
-      end({ args: [event, request, response] }, outcome) {
-        const state = stateOf(request)
-        const route = state?.route
-        if (state !== undefined) state.mounts = state.route = undefined
-        if (event === 'upgrade' || event === 'connect') return { attributes: { 'perf.http.upgrade': upgradeProtocol(request) } }
-        const status = response.headersSent ? response.statusCode : undefined
-        const end = serverEnd({ status, route, aborted: outcome.ok && !response.writableFinished }, state?.method ?? '')
-        return outcome.ok ? end : { ...end, status: 'error' }
-      },
-    }),
+    exchange('http', 'Server.prototype.emit'),
+    exchange('https', 'Server.prototype.emit'),
+    // Takes HTTP/1 as well with `allowHTTP1`; its streams are the integration http2-server's.
+    exchange('http2', 'createSecureServer().emit'),
     target<{ self: ServerResponse; args: [event: string] }>({
       module: 'http',
       path: 'ServerResponse.prototype.emit',
@@ -72,6 +80,8 @@ export default defineIntegration({
         return undefined
       },
     }),
+    // A body that comes in later packets is read from the socket, outside of the listener's context.
+    binding({ module: 'http', path: 'IncomingMessage.prototype.emit', versions: '*', carries: 'self' }),
     // A pipelined request whose connection breaks before its turn: its response never had a socket and emits nothing.
     target<{ self: IncomingMessage; args: [error: unknown] }>({
       module: 'http',
@@ -101,6 +111,7 @@ function serverSpan(request: IncomingMessage, state: RequestState): SpanStart {
     name: httpSpanName(method),
     kind: 'server',
     parent: callerOf(request),
+    carriedBy: request,
     attributes: serverAttributes({
       method,
       target: request.url ?? '',

@@ -71,6 +71,10 @@ describe.each(['esm', 'cjs'] as const)('http server (%s)', (format) => {
     expect(children(only('/context'))).toEqual(['on data', 'after body', 'in nextTick', 'after timer', 'in emitter', 'on finish'])
   })
 
+  it('runs the listeners of a body that comes in later packets inside the span', () => {
+    expect(children(only('/late-body'))).toEqual(['on late data', 'on late data', 'on late end'])
+  })
+
   it('lasts until the response is out', () => {
     expect(only('/stream').durationMs).toBeGreaterThan(8)
   })

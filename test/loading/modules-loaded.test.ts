@@ -23,7 +23,8 @@ const ALWAYS = [
   'node_modules/module-details-from-path/index.js',
 ]
 /** Node 20 cannot catch the first import of a module of its own, so those are patched at once. */
-const AT_ONCE = nodeMajor() >= 22 ? [] : ['dist/integrations/http-client.cjs', 'dist/integrations/http-server.cjs']
+const AT_ONCE =
+  nodeMajor() >= 22 ? [] : ['http-client', 'http-server', 'http2-client', 'http2-server'].map((name) => `dist/integrations/${name}.cjs`)
 
 describe.each(['esm', 'cjs'] as const)('a recorded program that is %s', (format) => {
   it('loads the preload and nothing else when it uses no library', async () => {
@@ -74,6 +75,7 @@ describe.each(sets.map((set) => [set.map(({ spec }) => spec).join(', '), set] as
     ...new Set([...set.map(({ lib }) => lib), ...set.flatMap(({ lib }) => BESIDE[lib] ?? [])]),
     'node:http',
     'node:https',
+    'node:http2',
     'http',
   ]
 

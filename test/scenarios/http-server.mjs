@@ -37,6 +37,9 @@ async function handle(request, response) {
       return
     case '/destroyed':
       return request.socket.destroy()
+    case '/late-body':
+      request.on('data', () => span('on late data', () => {}))
+      return request.on('end', () => span('on late end', () => response.end('ok')))
     case '/later':
       await sleep(30)
       return response.end('later')
@@ -73,11 +76,21 @@ function countListeners(emitter) {
   return Object.fromEntries(emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]))
 }
 
-/** Sends `text` and reads until `until` holds or the server closes; `idleMs` is for requests that are never answered. */
-function exchange(port, text, { until = (received) => /\r\n\r\n[^]*ok$/.test(received), connect = net.connect, idleMs = 10_000 } = {}) {
+/** Sends `text` and, packet by packet, `later`; reads until `until` holds or the server closes. `idleMs` is for requests that are never answered. */
+function exchange(
+  port,
+  text,
+  { until = (received) => /\r\n\r\n[^]*ok$/.test(received), connect = net.connect, idleMs = 10_000, later = [] } = {},
+) {
   return new Promise((resolve) => {
     let received = ''
-    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text))
+    const socket = connect({ port, host: '127.0.0.1' }, async () => {
+      socket.write(text)
+      for (const part of later) {
+        await sleep(20)
+        socket.write(part)
+      }
+    })
     const done = () => resolve(received.replace(/Date: .*\r\n/g, ''))
     socket.on('data', (chunk) => {
       received += chunk
@@ -110,6 +123,7 @@ async function main() {
   seen.absolute = await exchange(port, get('http://shop.example:8080/absolute?x=1'))
   seen.unknown = await exchange(port, get('/unknown-method', '', 'PROPFIND'))
   seen.contextReply = await exchange(port, get('/context', 'Content-Length: 4\r\n', 'POST') + 'body')
+  seen.lateBody = await exchange(port, get('/late-body', 'Content-Length: 4\r\n', 'POST'), { later: ['bo', 'dy'] })
   seen.listenersReply = await exchange(port, get('/listeners'))
   seen.notFound = await exchange(port, get('/status/404'))
   seen.broken = await exchange(port, get('/status/503'))
