@@ -39,7 +39,9 @@ function handleStream(stream, headers) {
       return stream.session.destroy()
     case '/pushed':
       stream.pushStream({ ':path': '/push' }, (error, pushed) => {
-        if (error === null) (pushed.respond({ ':status': 200 }), pushed.end('pushed'))
+        if (error !== null) return
+        pushed.respond({ ':status': 200 })
+        pushed.end('pushed')
       })
       stream.respond({ ':status': 200 })
       return stream.end('ok')
