@@ -1,10 +1,12 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { bindSpan, currentSpan } from './context.ts'
+import { maskMessagesOf } from './error-messages.ts'
 import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
 import { subscribeLog, wrapLog } from './log.ts'
 import { subscribeMessages } from './messages.ts'
+import { readPath } from './patch.ts'
 import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
 import { settleStream } from './settle/stream.ts'
@@ -137,6 +139,10 @@ export class Engine {
         if (this.patch(integration, target as unknown as AnyTarget | Binding | Log<never>, root, module) > 0) patched++
         else missing.push(target.path)
       }
+    }
+    for (const { path, versions, message } of integration.errors ?? []) {
+      if (seen.file === undefined && this.options.satisfies(seen.version, versions))
+        maskMessagesOf(readPath(root, path), integration.name, message)
     }
     const through = integration.through?.find((other) => other.module === seen.name && this.options.satisfies(seen.version, other.versions))
     if (through !== undefined) {

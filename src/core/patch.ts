@@ -17,6 +17,16 @@ export function patchPath(exports: unknown, path: string, wrap: (original: AnyFu
   return patched
 }
 
+/** What is at `path` of the exports or of their `default`. */
+export function readPath(exports: unknown, path: string): unknown {
+  for (const root of [exports, isIndexable(exports) ? exports['default'] : undefined]) {
+    let found: unknown = root
+    for (const key of path.split('.')) found = isIndexable(found) ? found[key] : undefined
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 function patchFrom(root: unknown, path: string, wrap: (original: AnyFunction) => AnyFunction): boolean {
   const keys = path.split('.')
   const last = keys.pop()

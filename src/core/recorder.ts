@@ -1,6 +1,7 @@
 import { nowNs } from './clock.ts'
 import { switchObserver } from './context.ts'
 import { ATTRIBUTE_ROOM, attributesWritten, prepareAttributes, writeAttributes } from './encode.ts'
+import { recordedMessage } from './error-messages.ts'
 import { hex32, nextSpanLow, random32, spanHigh } from './ids.ts'
 import type { Attributes, LogLine, Payload, SpanKind } from './integration.ts'
 import { FactKind, LogFlag, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKindCode, StatusCode } from './layout.ts'
@@ -189,8 +190,7 @@ export class Recorder {
     const isObject = typeof error === 'object' && error !== null
     this.event(span, 'exception', {
       'exception.type': errorType(error),
-      'exception.message':
-        message !== undefined ? message : isObject ? ownText(error, 'message') : typeof error === 'string' ? error : undefined,
+      'exception.message': message !== undefined ? message : isObject ? messageOf(error) : typeof error === 'string' ? error : undefined,
       'exception.stacktrace': isObject ? stackFrames(error) : undefined,
     })
   }
@@ -354,6 +354,10 @@ function isOwnTrace(kind: SpanKind | undefined): boolean {
 export function traceparentOf(span: Span): string {
   const { a, b, c, d } = span.trace
   return `00-${hex32(a)}${hex32(b)}${hex32(c)}${hex32(d)}-${hex32(span.idHigh)}${hex32(span.idLow)}-0${span.weight > 0 ? '1' : '0'}`
+}
+
+function messageOf(error: object): string | undefined {
+  return recordedMessage(error, ownText(error, 'message'))
 }
 
 /** `error.type` of a thrown value: its `code` when it is a system error, else its class name. */
