@@ -57,6 +57,11 @@ export const MATRIX = [
   { lib: '@redis/client', version: '5.0.1' },
   { lib: '@redis/client', version: '5.12.1' },
   { lib: '@redis/client', version: '6.3.1', with: ['redis@6.3.1'] },
+  { lib: 'mongodb', version: '4.0.0' },
+  { lib: 'mongodb', version: '4.17.2' },
+  { lib: 'mongodb', version: '5.9.2' },
+  { lib: 'mongodb', version: '6.22.0' },
+  { lib: 'mongodb', version: '7.8.0' },
 
   // Vector stores
 

@@ -23,6 +23,7 @@ export class Endpoint {
   readonly #parameterised = new Map<string, SpanStart>()
   readonly #plain = new Map<string, SpanStart>()
   readonly #operations = new Map<string, SpanStart>()
+  readonly #commands = new Map<string, SpanStart>()
 
   constructor({ system, host, port, namespace }: Address) {
     this.attributes = Object.freeze({ 'db.system.name': system, 'db.namespace': namespace, 'server.address': host, 'server.port': port })
@@ -39,6 +40,22 @@ export class Endpoint {
     return (
       this.#operations.get(name) ?? keep(this.#operations, name, client(name, { ...this.attributes, 'db.operation.name': name, ...more }))
     )
+  }
+
+  /** The start of a command on a collection, named by both; `text` says what it does, without values. */
+  command(operation: string, collection: string | undefined, text?: string): SpanStart {
+    const key = text ?? `${operation} ${collection}`
+    return this.#commands.get(key) ?? keep(this.#commands, key, this.#describeCommand(operation, collection, text))
+  }
+
+  #describeCommand(operation: string, collection: string | undefined, text: string | undefined): SpanStart {
+    const target = collection ?? this.attributes['db.namespace']
+    return client(typeof target === 'string' ? `${operation} ${target}` : operation, {
+      ...this.attributes,
+      'db.operation.name': operation,
+      'db.collection.name': collection,
+      'db.query.text': text,
+    })
   }
 
   #describe(sql: string, parameterised: boolean): SpanStart {
@@ -100,6 +117,11 @@ export function endpointAt(address: Address): Endpoint {
     byAddress.set(key, (endpoint = new Endpoint(address)))
   }
   return endpoint
+}
+
+/** A start of a call that does `size` things at once. */
+export function withBatchSize(start: SpanStart, size: number): SpanStart {
+  return size === 1 ? start : { ...start, attributes: { ...start.attributes, 'db.operation.batch.size': size } }
 }
 
 /** A start with what was sent beside the statement. */
