@@ -15,6 +15,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http2-server', modules: ['node:http2'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
   { name: 'mcp', modules: ['@modelcontextprotocol/sdk', '@modelcontextprotocol/client', '@modelcontextprotocol/server'], kind: 'mcp', esmFiles: ['@modelcontextprotocol/sdk/dist/esm/shared/protocol.js'], cjsFiles: ['@modelcontextprotocol/sdk/dist/cjs/shared/protocol.js'] },
+  { name: 'mongodb', modules: ['mongodb'], kind: 'db' },
   { name: 'mysql2', modules: ['mysql2'], kind: 'db' },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
