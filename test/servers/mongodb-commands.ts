@@ -159,7 +159,7 @@ function cursor({ command, namespace, store }: Context, found: Document[]): Docu
 function aggregate(documents: Document[], pipeline: Document[]): Document[] {
   let result = documents
   for (const stage of pipeline) {
-    const [name = '', value] = Object.entries(stage)[0] ?? []
+    const [name, value] = Object.entries(stage)[0] ?? []
     if (name === '$match') result = result.filter((document) => matches(document, value as Document))
     else if (name === '$limit') result = result.slice(0, Number(value))
     else if (name === '$group') result = result.length === 0 ? [] : [{ _id: (value as Document)['_id'], n: result.length }]

@@ -56,7 +56,7 @@ function answer(socket: net.Socket, message: Buffer, bson: Bson, store: Store): 
   const requestId = message.readInt32LE(4)
   const opcode = message.readInt32LE(12)
   const command = opcode === OP_QUERY ? readQuery(message, bson) : readMessage(message, bson)
-  const { port = 0 } = socket.address() as net.AddressInfo
+  const { port } = socket.address() as net.AddressInfo
   const reply = Buffer.from(bson.serialize(answerTo(command, `127.0.0.1:${port}`, store)))
   const head = opcode === OP_QUERY ? Buffer.alloc(HEADER_BYTES + 20) : Buffer.alloc(HEADER_BYTES + 5)
   head.writeInt32LE(head.length + reply.length, 0)
