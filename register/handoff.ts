@@ -6,6 +6,7 @@ import { traceparentOf } from '../src/core/recorder.ts'
 import type { RemoteContext } from '../src/core/recorder.ts'
 import { parseTraceparent } from '../src/semantics/propagation.ts'
 import { HANDOFF_VARIABLE } from './handoff-variable.ts'
+import { namesAgent } from './preloads.ts'
 
 // How a child process that loads the agent itself (fork and cluster: Node hands `--import` on; all with NODE_OPTIONS) learns the session,
 // the process and the span it was started in: one variable in the child's environment, removed again before the child's app runs.
@@ -62,7 +63,7 @@ export function installHandoff(own: { sessionDir: string; instance: string }, bo
 
 function describe(own: { sessionDir: string; instance: string }): string {
   const span = currentSpan()
-  const traceparent = span === undefined || span.ended ? undefined : traceparentOf(span)
+  const traceparent = span === undefined || (span.ended && !span.isElsewhere) ? undefined : traceparentOf(span)
   return `${HANDOFF_VARIABLE}=${JSON.stringify({ session: own.sessionDir, instance: own.instance, traceparent })}`
 }
 
@@ -74,8 +75,4 @@ function loadsAgent(options: SpawnOptions, agentFolder: string): boolean {
   if (fromArgs === true) return true
   const nodeOptions = options.envPairs?.find((pair) => pair.startsWith('NODE_OPTIONS='))
   return nodeOptions !== undefined && namesAgent(nodeOptions, agentFolder)
-}
-
-function namesAgent(text: string, agentFolder: string): boolean {
-  return text.includes('@perf/agent') || text.includes(agentFolder) || text.includes(encodeURI(agentFolder))
 }

@@ -33,6 +33,7 @@ import { allowsPropagation, parseTraceparent } from '../src/semantics/propagatio
 import type { SpillEnd } from '../src/writer/spill.ts'
 import { installHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
+import { carryMessages, newMessageTable } from './messages.ts'
 import { createProfiling, startHeapSampling } from './profiling.ts'
 import { startTaskWatch, type TaskWatch } from './async-tasks.ts'
 import { passSignalsOn, remoteControl } from './remote-control.ts'
@@ -47,6 +48,8 @@ interface Shared {
   control: SharedArrayBuffer
   /** In which span each worker thread was started. */
   origins: SharedArrayBuffer
+  /** In which span each message between threads was posted. */
+  messages: SharedArrayBuffer
   process: ProcessInfo
 }
 
@@ -102,6 +105,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   const shared: Shared = inherited ?? {
     control: new SharedArrayBuffer(64),
     origins: newOriginTable(),
+    messages: newMessageTable(),
     process: describeProcess(config, cwd, handoff),
   }
   const spill = lazySpill(config, ring, shared, ownRequire)
@@ -152,6 +156,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     propagatesMessages: config.propagateMessages,
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
+  guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
   const states = new StateSnapshots(recorder)
   writer?.onMessage('state-snapshot', ({ reason }) => states.takeAll(String(reason)))
   const engine = new Engine({

@@ -105,6 +105,15 @@ export class Recorder {
     return span
   }
 
+  /** Stands for a span of another thread, as the context of what is done for it here. */
+  elsewhere({ trace, parentHigh, parentLow, sampled }: RemoteContext): Span {
+    const weight = sampled ? this.sampledWeight() : 0
+    const span = new Span(parentHigh, parentLow, 0, 0, trace, nowNs(), '', '', '', 0, this.settings.captureFlag, weight, null)
+    span.ended = true
+    span.isElsewhere = true
+    return span
+  }
+
   /** Ends a span once and writes its record; later calls are ignored. */
   end(span: Span, isError: boolean, endAttributes?: Attributes): void {
     if (span.ended) return

@@ -22,6 +22,8 @@ export class Span {
   nameId = 0
   layerId = 0
   ended = false
+  /** Stands for a span of another thread: nothing is written of it here. */
+  isElsewhere = false
   /** Milliseconds its code ran on this thread so far, children apart; counted only while the CPU is profiled. */
   cpuMs = 0
   weight: number
