@@ -3,6 +3,7 @@ import { nowNs, wallMs } from './clock.ts'
 import { guard } from './guard.ts'
 import { Header, RecordType, WriterState } from './layout.ts'
 import type { Ring } from './ring.ts'
+import { abandonStreams } from './settle/stream-meter.ts'
 import type { WriterClient } from './writer-client.ts'
 
 // The last moments of a thread: everything that is in the ring reaches the disk, the app's exit stays as it was.
@@ -56,6 +57,7 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
     if (last !== undefined && isFatal()) flush(mark(exitCode() ?? 1))
   })
   process.on('exit', (code) => {
+    guard('exit', abandonStreams)
     // Node 20 says 0 here when the main module awaits what never comes, and 13 there.
     flush(mark(exitCode() ?? code))
     afterEveryRecord(ring, () => last !== undefined && flush(last))
@@ -75,6 +77,7 @@ export function installWorkerExit(ring: Ring, spill: () => void): void {
     if (ring.takeOver()) guard('exit', spill)
   }
   process.on('exit', () => {
+    guard('exit', abandonStreams)
     Atomics.store(ring.header, Header.ended, 1)
     flush()
     afterEveryRecord(ring, flush)

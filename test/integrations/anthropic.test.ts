@@ -57,6 +57,12 @@ const content = { ...gaps, 'perf.stream.time_to_first_content_ms': isPositive }
 /** What the provider said at the start of the message, before it knew the end. */
 const partial = { ...usage(100, 1), 'perf.ai.usage.partial': true, 'gen_ai.usage.output_tokens': isPositive }
 const complete = { ...content, ...usage(8, 4), ...ended('end_turn') }
+/** Nothing is known of an answer that nobody read. */
+const unread = call(
+  `chat ${MODEL}`,
+  { ...asked, 'gen_ai.request.stream': true, 'perf.stream.end': 'abandoned', 'perf.stream.chunks': 0 },
+  input,
+)
 
 const failed = (status: number, code: string, retryAfterMs: ExpectedValue) =>
   call(
@@ -113,6 +119,8 @@ await testIntegration(anthropic, {
       return [streamed(isPositive, 'error', { ...content, ...partial, ...requestId, 'error.type': /error$/i }, { status: 'error' })]
     },
     streamTee: [streamed(isPositive, 'complete', complete)],
+    streamNeverRead: [unread],
+    streamHeldUnread: [unread],
     streamHelper: [streamed(isPositive, 'complete', complete)],
     streamHelperAbort: [streamed(isPositive, 'abort', { ...content, ...partial })],
     toolUse: toolTurns,

@@ -56,6 +56,12 @@ const gaps = {
 }
 const streamed = (attributes: Attributes, more: Partial<ExpectedSpan> = {}) =>
   call(`chat ${MODEL}`, { ...asked, ...identity(MODEL), ...attributes }, { payloads: both, ...more })
+/** Nothing is known of an answer that nobody read. */
+const unread = call(
+  `chat ${MODEL}`,
+  { ...asked, 'gen_ai.request.stream': true, 'perf.ai.usage_requested': true, 'perf.stream.end': 'abandoned', 'perf.stream.chunks': 0 },
+  input,
+)
 
 const failed = (status: number, code: string, more: Attributes = {}) =>
   call(
@@ -103,6 +109,8 @@ await testIntegration(openai, {
       ),
     ],
     streamTee: [streamed({ ...streaming(5, 'complete'), ...gaps, ...usage(8, 4), 'gen_ai.response.finish_reasons': ['stop'] })],
+    streamNeverRead: [unread],
+    streamHeldUnread: [unread],
     streamNext: [streamed({ ...streaming(4, 'complete'), ...gaps, ...usage(8, 4), 'gen_ai.response.finish_reasons': ['stop'] })],
     streamHelper: [streamed({ ...streaming(5, 'complete'), ...gaps, ...usage(8, 4), 'gen_ai.response.finish_reasons': ['stop'] })],
     parse: since([chat({ ...usage(9, 8), 'gen_ai.output.type': 'json' })]),

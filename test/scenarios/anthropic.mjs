@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Anthropic } from '@anthropic-ai/sdk'
 
 const canary = process.env.CANARY
@@ -20,6 +22,22 @@ async function drain(stream) {
   for await (const event of stream) text += event.delta?.text ?? ''
   return text
 }
+
+const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+/** Collects garbage until the object that `make` gives is gone, and the process's other finalisers have had their turn. */
+async function untilCollected(make) {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc')
+  let isGone = false
+  const registry = new FinalizationRegistry(() => (isGone = true))
+  registry.register(await make(), undefined)
+  for (let rounds = 0; rounds < 5; rounds += isGone ? 1 : 0) {
+    await delay(5)
+    collectGarbage()
+  }
+}
+
+let held
 
 export async function operation(i) {
   return textOf(await messages.create({ ...ask(`[[say:answer ${i}]] [[usage:7,3]]`), model: `claude-${i}` }))
@@ -55,6 +73,15 @@ export async function streamError() {
 export async function streamTee() {
   const [left, right] = (await messages.create(ask('[[say:one two]] [[usage:8,4]]', { stream: true }))).tee()
   return Promise.all([drain(left), drain(right)])
+}
+
+export async function streamNeverRead() {
+  await untilCollected(() => messages.create(ask('[[say:one two]]', { stream: true })))
+}
+
+export async function streamHeldUnread() {
+  held = await messages.create(ask('[[say:one two]]', { stream: true }))
+  return typeof held
 }
 
 export async function streamHelper() {

@@ -26,6 +26,21 @@ async function drain(stream) {
   return text
 }
 
+/** Collects garbage until the object that `make` gives is gone, and the process's other finalisers have had their turn. */
+async function untilCollected(make) {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc')
+  let isGone = false
+  const registry = new FinalizationRegistry(() => (isGone = true))
+  registry.register(await make(), undefined)
+  for (let rounds = 0; rounds < 5; rounds += isGone ? 1 : 0) {
+    await delay(5)
+    collectGarbage()
+  }
+}
+
+let held
+
 export async function operation(i) {
   return textOf(await completions.create({ ...ask(`[[say:answer ${i}]] [[usage:7,3]]`), model: `gpt-${i}` }))
 }
@@ -64,6 +79,15 @@ export async function streamError() {
 export async function streamTee() {
   const [left, right] = (await completions.create(ask('[[say:one two]] [[usage:8,4]]', counted))).tee()
   return Promise.all([drain(left), drain(right)])
+}
+
+export async function streamNeverRead() {
+  await untilCollected(() => completions.create(ask('[[say:one two]]', counted)))
+}
+
+export async function streamHeldUnread() {
+  held = await completions.create(ask('[[say:one two]]', counted))
+  return typeof held
 }
 
 export async function streamNext() {

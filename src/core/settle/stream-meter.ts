@@ -9,6 +9,13 @@ interface Signal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+const unfinished = new Set<StreamMeter>()
+
+/** Ends the spans of all streams that nobody has read to an end: the process ends. */
+export function abandonStreams(): void {
+  for (const meter of unfinished) meter.finish('abandoned')
+}
+
 /** Ends the spans of streams and iterators that were garbage collected before their end. */
 const abandoned = new FinalizationRegistry<StreamMeter>((meter) => meter.finish('abandoned'))
 
@@ -39,6 +46,7 @@ export class StreamMeter {
     this.state = ending.guard('stream.state', () => ending.streamReading?.state())
     this.signal = isSignal(signal) ? signal : undefined
     this.signal?.addEventListener('abort', this.onAbort)
+    unfinished.add(this)
   }
 
   /** Ends the span as abandoned when `object` is collected; replaces the object watched before. */
@@ -94,6 +102,7 @@ export class StreamMeter {
   finish(end: StreamEnd, error?: unknown): void {
     if (this.finished) return
     this.finished = true
+    unfinished.delete(this)
     this.signal?.removeEventListener('abort', this.onAbort)
     abandoned.unregister(this)
     const { ending } = this
