@@ -87,7 +87,7 @@ export class Engine {
       const integration = this.integration(name)
       for (const target of integration?.targets ?? []) {
         if (integration === undefined) continue
-        if (target.type === 'channel') this.subscribe(integration, target, { name: 'node', version: process.versions.node })
+        if (target.type === 'channel') this.subscribe(integration, target, { name: 'node', version: process.versions.node, format: 'cjs' })
         else if (target.type === 'messages') this.subscribeMessages(integration, target)
         else if (target.type === 'logChannel' || target.type === 'log') this.recordGlobalLog(integration, target)
       }
@@ -117,8 +117,8 @@ export class Engine {
       this.report(entry, seen, 'failed', 'the integration could not be loaded', [])
       return exports
     }
-    const module: LoadedModule = { name: seen.name, version: seen.version }
-    const unsealed = seen.replaceable === true && seen.file === undefined ? unseal(exports, pathsOf(integration)) : undefined
+    const module: LoadedModule = { name: seen.name, version: seen.version, format: seen.format }
+    const unsealed = seen.replaceable === true ? unseal(exports, pathsOf(integration, seen.file)) : undefined
     const root = unsealed === undefined ? exports : unsealed.exports
     const missing: string[] = []
     let supported = 0
@@ -272,8 +272,11 @@ function isOfModule(target: Integration['targets'][number], name: string): boole
   return only === undefined || only === name.replace(/^node:/, '')
 }
 
-function pathsOf(integration: Integration): string[] {
-  return integration.targets.flatMap((target) => ('path' in target ? [target.path] : []))
+/** The exports of `file` that are to be replaced: with a path that leads through a call, the function that is called. */
+function pathsOf(integration: Integration, file: string | undefined): string[] {
+  return integration.targets.flatMap((target) =>
+    'path' in target && matchesFile(target, file) ? [target.path.split('(', 1)[0] ?? ''] : [],
+  )
 }
 
 function rangesOf(integration: Integration, module: string): string {

@@ -45,6 +45,7 @@ export interface Call<S extends CallShape = CallShape> {
 export interface LoadedModule {
   readonly name: string
   readonly version: string
+  readonly format?: 'cjs' | 'esm'
 }
 
 /** Content whose size and keyed hash are always recorded, and whose text only when capture is on. Never put content into attributes. */

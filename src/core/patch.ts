@@ -10,7 +10,7 @@ type Indexable = Record<string, unknown>
 export function patchPath(exports: unknown, path: string, wrap: (original: AnyFunction) => AnyFunction): number {
   let patched = patchFrom(exports, path, wrap) ? 1 : 0
   if (isIndexable(exports) && !path.startsWith('default.') && path !== 'default') {
-    const fallback = readData(exports, 'default')
+    const fallback = readDefault(exports)
     if (fallback !== exports && isIndexable(fallback) && patchFrom(fallback, path, wrap)) patched++
   }
   if (path.startsWith('default.') && patched === 0 && patchFrom(exports, path.slice(8), wrap)) patched++
@@ -69,9 +69,10 @@ function patchInherited(owner: Indexable, key: string, wrap: (original: AnyFunct
   return Reflect.defineProperty(owner, key, { value: wrap(original as AnyFunction), writable: true, configurable: true, enumerable: false })
 }
 
-function readData(owner: Indexable, key: string): unknown {
-  const descriptor = Object.getOwnPropertyDescriptor(owner, key)
-  return descriptor !== undefined && 'value' in descriptor ? descriptor.value : undefined
+/** The exports of esbuild are accessors. */
+function readDefault(owner: Indexable): unknown {
+  const descriptor = Object.getOwnPropertyDescriptor(owner, 'default')
+  return descriptor?.get === undefined ? descriptor?.value : descriptor.get.call(owner)
 }
 
 function isIndexable(value: unknown): value is Indexable {

@@ -3,7 +3,7 @@ import { guard } from './guard.ts'
 import { origins } from './origin.ts'
 import { patchPath } from './patch.ts'
 import { settlePromise } from './settle/promise.ts'
-import { disguise, wrapOnce } from './wrap.ts'
+import { disguise } from './wrap.ts'
 import type { Invoke } from './wrap.ts'
 
 // Classes that a module does not export show in what its functions give and are given: `connect().request` is the method `request`
@@ -14,6 +14,8 @@ type AnyFunction = (...args: unknown[]) => unknown
 
 /** One part of such a path, up to a call. */
 interface Hop {
+  /** `connect()`: what is the same for several definitions is watched once. */
+  text: string
   path: string
   /** Where the wanted object is: an argument, the result, the second value of the callback. Undefined for the last part. */
   at: number | 'result' | 'callback' | undefined
@@ -21,56 +23,88 @@ interface Hop {
   equal: readonly (readonly [number, string])[]
 }
 
+/** What is to happen with an object that showed: `found` gets the object that has `key`, its class's prototype or itself. */
+interface Look {
+  key: string
+  done: WeakSet<object>
+  found: (holder: object) => void
+}
+
+/** A function with the wrappers that watch it. */
+interface Watched {
+  original: AnyFunction
+  outermost: AnyFunction
+  hops: Map<string, Map<object, Look>>
+}
+
 const hops = new WeakMap<object, Hop[]>()
+const watched = new WeakMap<AnyFunction, Watched>()
 
 /** As `patchPath`, for a definition whose path may lead through calls; what those reveal is patched before anyone else has it. */
 export function patchThrough(exports: unknown, definition: { path: string }, wrap: (original: AnyFunction) => AnyFunction): number {
   if (!definition.path.includes('(')) return patchPath(exports, definition.path, wrap)
   let known = hops.get(definition)
   if (known === undefined) hops.set(definition, (known = parseHops(definition.path)))
-  return follow(exports, known, 0, wrap)
+  return follow(exports, definition, known, 0, wrap)
 }
 
-function follow(root: unknown, path: readonly Hop[], index: number, wrap: (original: AnyFunction) => AnyFunction): number {
+function follow(
+  root: unknown,
+  definition: object,
+  path: readonly Hop[],
+  index: number,
+  wrap: (original: AnyFunction) => AnyFunction,
+): number {
   const hop = path[index]
   if (hop === undefined) return 0
   if (hop.at === undefined) return patchPath(root, hop.path, wrap)
-  return patchPath(root, hop.path, (original) =>
-    wrapOnce(original, hop, (fn) =>
-      disguise(
-        fn,
-        revealing(fn, hop, firstKey(path[index + 1]), (holder) => follow(holder, path, index + 1, wrap)),
-      ),
-    ),
-  )
+  const key = path[index + 1]?.path.split('.', 1)[0] ?? ''
+  return patchPath(root, hop.path, (fn) => {
+    const found = (holder: object): void => void follow(holder, definition, path, index + 1, wrap)
+    return watch(fn, hop, definition, { key, done: new WeakSet(), found })
+  })
 }
 
-function firstKey(hop: Hop | undefined): string {
-  return hop?.path.split('.', 1)[0] ?? ''
+/** The wrapper of `fn` that looks at what it reveals: one for all definitions that go this way. */
+function watch(fn: AnyFunction, hop: Hop, definition: object, look: Look): AnyFunction {
+  const known = watched.get(fn) ?? { original: fn, outermost: fn, hops: new Map<string, Map<object, Look>>() }
+  const outer = fn === known.original ? known.outermost : fn
+  const looks = known.hops.get(hop.text)
+  if (looks !== undefined) {
+    looks.set(definition, look)
+    return outer
+  }
+  const first = new Map([[definition, look]])
+  known.hops.set(hop.text, first)
+  known.outermost = disguise(outer, revealing(outer, hop, first))
+  watched.set(known.original, known)
+  watched.set(known.outermost, known)
+  return known.outermost
 }
 
-function revealing(original: AnyFunction, { at, equal }: Hop, key: string, found: (holder: object) => void): Invoke {
-  const done = new WeakSet<object>()
-  const look = (object: object): void => {
-    const own = Object.hasOwn(object, key)
-    const holder = own ? object : (Object.getPrototypeOf(object) as object | null)
-    if (holder === null || done.has(holder)) return
+function lookAt(object: object, looks: ReadonlyMap<object, Look>): void {
+  for (const { key, done, found } of looks.values()) {
+    const holder = Object.hasOwn(object, key) ? object : (Object.getPrototypeOf(object) as object | null)
+    if (holder === null || done.has(holder)) continue
     done.add(holder)
     found(holder)
+  }
+}
+
+function revealing(original: AnyFunction, { at, equal }: Hop, looks: ReadonlyMap<object, Look>): Invoke {
+  if (typeof at === 'number') {
+    return (self, args) => {
+      const object = args[at]
+      if (isObject(object) && equal.every(([index, text]) => args[index] === text)) guard('reveal', () => lookAt(object, looks))
+      return Reflect.apply(original, self, args)
+    }
   }
   const seen = (object: unknown, self: unknown, args: readonly unknown[]): void => {
     if (!isObject(object)) return
     guard('reveal', () => {
       origins.set(object, { self, args })
-      look(object)
+      lookAt(object, looks)
     })
-  }
-  if (typeof at === 'number') {
-    return (self, args) => {
-      const object = args[at]
-      if (isObject(object) && equal.every(([index, text]) => args[index] === text)) guard('reveal', () => look(object))
-      return Reflect.apply(original, self, args)
-    }
   }
   if (at === 'callback') {
     return (self, args) => {
@@ -101,11 +135,12 @@ function parseHops(path: string): Hop[] {
   const parts = path.split(').')
   return parts.map((part, index) => {
     const open = part.indexOf('(')
-    if (open < 0 || index === parts.length - 1) return { path: part, at: undefined, equal: [] }
+    if (open < 0 || index === parts.length - 1) return { text: part, path: part, at: undefined, equal: [] }
     const words = part.slice(open + 1).split(',')
     const texts = words.map((word) => word.trim())
     const at = texts.indexOf('*')
     return {
+      text: part,
       path: part.slice(0, open),
       at: at >= 0 ? at : texts[0] === '=>' ? 'callback' : 'result',
       equal: texts.flatMap((text, i) => (['', '*', '=>'].includes(text) ? [] : [[i, text] as const])),

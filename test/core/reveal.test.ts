@@ -108,6 +108,19 @@ describe('a path through calls', () => {
     expect(calls).toEqual(['query', 'query'])
   })
 
+  it('watches a function once for all definitions that lead through it', async () => {
+    const { Session } = library()
+    const exports: Record<string, AnyFunction> = { open: () => Promise.resolve(new Session()) }
+    const { calls, wrap } = counting()
+    patchThrough(exports, { path: 'open().request' }, wrap('a'))
+    const watching = exports['open']
+    patchThrough(exports, { path: 'open().request' }, wrap('b'))
+    expect(exports['open']).toBe(watching)
+    const session = (await exports['open']?.()) as { request(path: string): unknown }
+    session.request('/x')
+    expect(calls).toEqual(['b', 'a'])
+  })
+
   it('says when the way itself is not there, and leaves results that are no objects alone', () => {
     const exports = { give: () => 3 }
     const { calls, wrap } = counting()
