@@ -50,6 +50,9 @@ export const MATRIX = [
   // SQL databases
   { lib: 'mysql2', version: '3.0.0' },
   { lib: 'mysql2', version: '3.24.5' },
+  { lib: 'mariadb', version: '2.5.6' },
+  { lib: 'mariadb', version: '3.0.0' },
+  { lib: 'mariadb', version: '3.5.4' },
 
   // Document databases, mappers, Redis
   { lib: '@redis/client', version: '1.0.6' },

@@ -14,6 +14,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http2-client', modules: ['node:http2'], kind: 'http' },
   { name: 'http2-server', modules: ['node:http2'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
+  { name: 'mariadb', modules: ['mariadb'], kind: 'db', esmFiles: ['mariadb/callback.js', 'mariadb/lib/pool.js'] },
   { name: 'mcp', modules: ['@modelcontextprotocol/sdk', '@modelcontextprotocol/client', '@modelcontextprotocol/server'], kind: 'mcp', esmFiles: ['@modelcontextprotocol/sdk/dist/esm/shared/protocol.js'], cjsFiles: ['@modelcontextprotocol/sdk/dist/cjs/shared/protocol.js'] },
   { name: 'mongodb', modules: ['mongodb'], kind: 'db' },
   { name: 'mysql2', modules: ['mysql2'], kind: 'db' },

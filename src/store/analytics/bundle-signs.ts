@@ -9,6 +9,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
+  { name: 'mariadb', integration: 'mariadb', texts: ['Cannot execute new commands: connection closed'] },
   { name: 'mongodb', integration: 'mongodb', texts: ['Topology is closed'] },
   { name: 'mysql2', integration: 'mysql2', texts: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
