@@ -54,28 +54,15 @@ export default defineIntegration({
   inBundle: ['Cannot execute new commands: connection closed'],
   targets: FILES.flatMap((file) => [
     ...[...CONNECTIONS, 'createPool()'].flatMap((owner) => [
-      ...['query', 'execute'].map((method) =>
-        target<StatementCall>({
-          ...{ ...(file && { file }), path: `${owner}.${method}`, versions: VERSIONS, settles: 'callback', outermost: true },
-          start: startStatement,
-          end: endStatement,
-        }),
-      ),
-      target<StatementCall>({
-        ...{ ...(file && { file }), path: `${owner}.batch`, versions: VERSIONS, settles: 'callback', outermost: true },
-        start: startBatch,
-        end: endStatement,
-      }),
+      target<StatementCall>({ ...at(file, `${owner}.query`), start: startStatement, end: endStatement }),
+      target<StatementCall>({ ...at(file, `${owner}.execute`), start: startStatement, end: endStatement }),
+      target<StatementCall>({ ...at(file, `${owner}.batch`), start: startBatch, end: endStatement }),
     ]),
     ...CONNECTIONS.flatMap((owner) => [
-      target<StatementCall>({
-        ...{ ...(file && { file }), path: `${owner}.queryStream`, versions: VERSIONS, settles: 'stream', outermost: true },
-        start: startStatement,
-        end: endStatement,
-      }),
+      target<StatementCall>({ ...at(file, `${owner}.queryStream`), settles: 'stream', start: startStatement, end: endStatement }),
       ...Object.entries(TRANSACTIONS).map(([method, sql]) =>
         target<PlainCall>({
-          ...{ ...(file && { file }), path: `${owner}.${method}`, versions: VERSIONS, settles: 'callback', outermost: true },
+          ...at(file, `${owner}.${method}`),
           start: ({ self }) => endpoint(self)?.statement(sql, false),
           end: endStatement,
         }),
@@ -88,6 +75,10 @@ export default defineIntegration({
     wait({ file: FILES[1], path: 'createPool().getConnection', versions: '>=2.5.6 <3 || >=3.5.1 <4' }),
   ),
 })
+
+function at(file: RegExp | undefined, path: string) {
+  return { ...(file && { file }), path, versions: VERSIONS, settles: 'callback', outermost: true } as const
+}
 
 function wait(place: { file?: string | RegExp; path: string; versions: string }) {
   return target<WaitCall>({
