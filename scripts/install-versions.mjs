@@ -44,6 +44,9 @@ export const MATRIX = [
   { lib: 'groq-sdk', version: '0.5.0' },
   { lib: 'groq-sdk', version: '0.37.0' },
   { lib: 'groq-sdk', version: '1.6.0' },
+  { lib: 'ollama', version: '0.5.0' },
+  { lib: 'ollama', version: '0.5.18' },
+  { lib: 'ollama', version: '0.6.4' },
 
   // AI frameworks, MCP
 

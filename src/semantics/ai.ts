@@ -41,6 +41,7 @@ const PROVIDERS: readonly [host: RegExp, provider: string][] = [
   [/aiplatform\.googleapis\.com$/, 'gcp.vertex_ai'],
   [/^bedrock.*\.amazonaws\.com$/, 'aws.bedrock'],
   [/\.ml\.cloud\.ibm\.com$/, 'ibm.watsonx.ai'],
+  [/(^|\.)ollama\.com$/, 'ollama'],
 ]
 
 /** `gen_ai.provider.name` of a host; `fallback` (whose protocol is spoken) for an unknown one. */
@@ -50,8 +51,12 @@ export function providerOf(host: string, fallback: string): string {
 
 /** Where a client's requests go and whose models answer. */
 export function endpointAttributes(resource: AiResource, fallback: string): Attributes {
-  const baseURL = resource._client?.baseURL
-  const url = typeof baseURL === 'string' && URL.canParse(baseURL) ? new URL(baseURL) : undefined
+  return serverAttributes(resource._client?.baseURL, fallback)
+}
+
+/** The same by a base URL, text or object. */
+export function serverAttributes(baseURL: unknown, fallback: string): Attributes {
+  const url = baseURL instanceof URL ? baseURL : typeof baseURL === 'string' && URL.canParse(baseURL) ? new URL(baseURL) : undefined
   if (url === undefined) return { 'gen_ai.provider.name': fallback }
   return {
     'gen_ai.provider.name': providerOf(url.hostname, fallback),
@@ -87,25 +92,41 @@ export function usageAttributes(usage: AiUsage | undefined): Attributes {
 /** What an API error says: status, the provider's code as `error.type`, how long to wait, the request's id. */
 export function apiErrorEnd(error: unknown): SpanEnd | undefined {
   if (typeof error !== 'object' || error === null) return undefined
-  const { status, code, error: body, headers, requestID, request_id: requestId } = error as ApiError
-  // openai puts the inner error here, anthropic the whole body: { type: 'error', error: { type: 'rate_limit_error' } }.
+  const { message, status, code, error: body, headers, requestID, request_id: requestId } = error as ApiError
+  // openai puts the inner error here, anthropic and groq the whole body: { type: 'error', error: { type: 'rate_limit_error' } }.
   const type = body?.error?.code ?? body?.code ?? body?.error?.type ?? body?.type
+  const said = text(body?.error?.message)
+  return errorEnd({
+    status,
+    code: text(code) ?? text(type),
+    headers,
+    requestId: requestID ?? requestId,
+    message: said === undefined ? message : `${typeof status === 'number' ? `${status} ` : ''}${said}`,
+  })
+}
+
+/** An SDK's error, taken apart; what is not of the right type is left out. */
+export interface ErrorFacts {
+  status?: unknown
+  /** The provider's own; without one, `error.type` is the class of the error. */
+  code?: unknown
+  message?: unknown
+  headers?: unknown
+  requestId?: unknown
+}
+
+/** The end of a call that failed. Providers repeat in their messages what they were sent, parsers the text that they could not read. */
+export function errorEnd({ status, code, message, headers, requestId }: ErrorFacts): SpanEnd {
+  const said = text(message)
   return {
     attributes: {
       'http.response.status_code': typeof status === 'number' ? status : undefined,
-      'perf.ai.request_id': text(requestID ?? requestId) ?? header(headers, 'x-request-id') ?? header(headers, 'request-id'),
+      'perf.ai.request_id': text(requestId) ?? header(headers, 'x-request-id') ?? header(headers, 'request-id'),
       'perf.ai.retry_after_ms': retryAfterMs(headers),
     },
-    errorType: text(code) ?? text(type),
-    exceptionMessage: messageOf(error as ApiError),
+    errorType: text(code),
+    exceptionMessage: said === undefined ? undefined : maskQuotedValues(said),
   }
-}
-
-/** Providers repeat in their messages what they were sent, parsers the text that they could not read. */
-function messageOf({ message, status, error: body }: ApiError): string | undefined {
-  const said = text(body?.error?.message)
-  const whole = said === undefined ? text(message) : `${typeof status === 'number' ? `${status} ` : ''}${said}`
-  return whole === undefined ? undefined : maskQuotedValues(whole)
 }
 
 interface ApiError {

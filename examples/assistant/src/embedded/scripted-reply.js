@@ -1,4 +1,4 @@
-// How a scripted server answers: whole bodies, server-sent events, and the ways both can break.
+// How a scripted server answers: whole bodies, server-sent events and other frames, and the ways they can break.
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
@@ -31,33 +31,40 @@ export function createReply(response, { provider, recorded, markers, timing }) {
     error(status, `Scripted failure ${status}`, { ...retryHeaders, 'retry-after-ms': String(retryAfterMs) })
   }
 
-  async function stream(events) {
-    head(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', connection: 'keep-alive' })
+  // `frames` as they go over the wire; `failing` makes the one of `[[error:n]]`.
+  async function frames(type, frames, failing) {
+    head(200, { 'content-type': type, 'cache-control': 'no-cache', connection: 'keep-alive' })
     response.flushHeaders()
-    const half = Math.floor(events.length / 2)
+    const half = Math.floor(frames.length / 2)
     const disconnectAt = markers.has('disconnect') ? markers.number('disconnect', half) : Infinity
     const errorAt = markers.has('error') ? markers.number('error', half) : Infinity
     const truncateAt = markers.has('truncate') ? markers.number('truncate', half) : Infinity
-    for (const [index, event] of events.entries()) {
+    for (const [index, frame] of frames.entries()) {
       if (index > 0 || timing.firstTokenMs > 0) await delay(index === 0 ? timing.firstTokenMs : timing.gapMs)
       if (response.destroyed) return
       if (index >= disconnectAt) return breakOff(response)
       if (index >= truncateAt) break
       if (index >= errorAt) {
-        await writeFrame(response, provider.errorEvent(index), markers)
+        await writeFrame(response, failing(index), markers)
         break
       }
-      await writeFrame(response, event, markers)
+      await writeFrame(response, frame, markers)
     }
     response.end()
   }
 
-  return { json, bytes, error, failure, stream }
+  const stream = (events) =>
+    frames('text/event-stream; charset=utf-8', events.map(eventFrame), (index) => eventFrame(provider.errorEvent(index)))
+
+  return { json, bytes, error, failure, frames, stream }
 }
 
-async function writeFrame(response, { event, data }, markers) {
-  const text = typeof data === 'string' ? data : JSON.stringify(data)
-  const frame = Buffer.from(`${event ? `event: ${event}\n` : ''}data: ${text}\n\n`)
+function eventFrame({ event, data }) {
+  return `${event ? `event: ${event}\n` : ''}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+}
+
+async function writeFrame(response, content, markers) {
+  const frame = Buffer.from(content)
   const size = markers.number('fragment', frame.length)
   for (let start = 0; start < frame.length && !response.destroyed; start += size) {
     if (!response.write(frame.subarray(start, start + size))) await drained(response)

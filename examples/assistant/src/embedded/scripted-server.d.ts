@@ -44,6 +44,8 @@ export interface Reply {
   error(status: number, message: string, headers?: Record<string, string>): void
   failure(status: number, retryAfterMs: number): void
   stream(events: ServerEvent[]): Promise<void>
+  /** A body in frames of another format; `failing` makes the one that says that the stream failed. */
+  frames(type: string, frames: (string | Uint8Array)[], failing: (index: number) => string | Uint8Array): Promise<void>
 }
 
 export interface Exchange {
