@@ -40,6 +40,7 @@ function patchFrom(root: unknown, path: string, wrap: (original: AnyFunction) =>
 }
 
 function patchProperty(owner: Indexable, key: string, wrap: (original: AnyFunction) => AnyFunction): boolean {
+  if (key.startsWith('get ')) return patchGetter(owner, key.slice(4), wrap)
   const descriptor = Object.getOwnPropertyDescriptor(owner, key)
   if (descriptor === undefined) return patchInherited(owner, key, wrap)
   if ('value' in descriptor) {
@@ -59,6 +60,14 @@ function patchProperty(owner: Indexable, key: string, wrap: (original: AnyFuncti
   if (typeof original !== 'function') return false
   const wrapper = wrap(original as AnyFunction)
   return Reflect.defineProperty(owner, key, { ...descriptor, get: () => wrapper })
+}
+
+/** `get chat`: the getter itself, where the property holds no function but what the getter makes. */
+function patchGetter(owner: Indexable, key: string, wrap: (original: AnyFunction) => AnyFunction): boolean {
+  const descriptor = Object.getOwnPropertyDescriptor(owner, key)
+  if (descriptor?.get === undefined || !descriptor.configurable) return false
+  const wrapper = wrap(descriptor.get)
+  return wrapper === descriptor.get || Reflect.defineProperty(owner, key, { ...descriptor, get: wrapper as () => unknown })
 }
 
 /** A method of a superclass (`Server.prototype.emit`): the wrapper becomes an own property of this class. */

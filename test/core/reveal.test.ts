@@ -54,6 +54,30 @@ describe('a path through calls', () => {
     expect([exports.connect.name, exports.connect.length]).toEqual(['connect', 1])
   })
 
+  it('reaches a method of what a getter makes, without asking the getter before someone else does', () => {
+    class Chat {
+      complete(text: string): string {
+        return `${text}!`
+      }
+    }
+    class Client {
+      made = 0
+      get chat(): Chat {
+        this.made++
+        return new Chat()
+      }
+    }
+    const { calls, wrap } = counting()
+    const shape = Object.getOwnPropertyDescriptor(Client.prototype, 'chat')
+    expect(patchThrough({ Client }, { path: 'Client.prototype.get chat().complete' }, wrap('complete'))).toBe(1)
+    const client = new Client()
+    expect([client.made, client.chat.complete('a'), client.chat.complete('b'), client.made]).toEqual([0, 'a!', 'b!', 2])
+    expect(calls).toEqual(['complete', 'complete'])
+    const now = Object.getOwnPropertyDescriptor(Client.prototype, 'chat')
+    expect({ ...now, get: now?.get?.name }).toEqual({ ...shape, get: 'get chat' })
+    expect(patchThrough({ Client }, { path: 'Client.prototype.get other().complete' }, wrap('complete'))).toBe(0)
+  })
+
   it('reaches a method of an argument, for the first such object already, and only where the others are as said', () => {
     const exports = library()
     const { calls, wrap } = counting()
