@@ -47,6 +47,9 @@ export const MATRIX = [
   { lib: 'ollama', version: '0.5.0' },
   { lib: 'ollama', version: '0.5.18' },
   { lib: 'ollama', version: '0.6.4' },
+  { lib: '@mistralai/mistralai', version: '1.10.0' },
+  { lib: '@mistralai/mistralai', version: '1.15.1' },
+  { lib: '@mistralai/mistralai', version: '2.7.0' },
 
   // AI frameworks, MCP
 

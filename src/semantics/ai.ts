@@ -105,6 +105,12 @@ export function apiErrorEnd(error: unknown): SpanEnd | undefined {
   })
 }
 
+/** True for the errors by which SDKs say that the caller cancelled: no error of the call. */
+export function isAbort(error: unknown): boolean {
+  const { name } = (error ?? {}) as { name?: unknown }
+  return name === 'AbortError' || name === 'RequestAbortedError'
+}
+
 /** An SDK's error, taken apart; what is not of the right type is left out. */
 export interface ErrorFacts {
   status?: unknown
