@@ -11,6 +11,8 @@ import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
 import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
+import mistral from '../../src/integrations/mistral.ts'
+import ollama from '../../src/integrations/ollama.ts'
 import openai from '../../src/integrations/openai.ts'
 import pg from '../../src/integrations/pg.ts'
 import pino from '../../src/integrations/pino.ts'
@@ -108,7 +110,7 @@ it('tells a person in 80 columns, and the report names what was missed', async (
   expect((await runCli(['report', '--dir', run.perfDir])).stdout).toMatch(/Not in this recording\n- pg bundled: inside the bundle/)
 })
 
-const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, openai, pg, pino, winston]
+const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, mistral, ollama, openai, pg, pino, winston]
 /** What a package brings along itself. */
 const ALONG: Record<string, readonly string[]> = { fastify: ['pino'] }
 const versions = definitions.flatMap((definition) =>
