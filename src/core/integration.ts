@@ -113,13 +113,9 @@ export interface Target<S extends CallShape = CallShape> {
   readonly type: 'target'
   /**
    * From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. A class that is not exported is reached
-<<<<<<< HEAD
    * through a call that returns or promises it (`connect().request`; `originOf` tells of that call), hands it to its callback
-   * (`prepare(=>).execute`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`).
-=======
-   * through a call that gives it (`connect().request`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`),
-   * or a getter that makes it (`Client.prototype.get chat().complete`).
->>>>>>> 531d227 (feat(engine): paths that lead through getters that make an object)
+   * (`prepare(=>).execute`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`), or a getter
+   * that makes it (`Client.prototype.get chat().complete`).
    */
   path: string
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */

@@ -7,13 +7,9 @@ import { disguise } from './wrap.ts'
 import type { Invoke } from './wrap.ts'
 
 // Classes that a module does not export show in what its functions give and are given: `connect().request` is the method `request`
-<<<<<<< HEAD
 // of what `connect` returns or promises, `prepare(=>).execute` that of what `prepare` hands to its callback,
-// `createServer().emit(stream, *).respond` that of the object a server emits with `stream`.
-=======
-// of what `connect` gives, `createServer().emit(stream, *).respond` that of the object a server emits with `stream`,
-// `Client.prototype.get chat().complete` one of the object a client's property `chat` makes.
->>>>>>> 531d227 (feat(engine): paths that lead through getters that make an object)
+// `createServer().emit(stream, *).respond` that of the object a server emits with `stream`,
+// `Client.prototype.get chat().complete` that of the object a client's property `chat` makes.
 
 type AnyFunction = (...args: unknown[]) => unknown
 
