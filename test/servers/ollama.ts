@@ -41,7 +41,7 @@ interface Message {
 }
 
 function answer({ body, markers, reply }: Exchange, wrapped: (message: Message) => object): void | Promise<void> {
-  const { messages = [{ role: 'user', content: body.prompt as string }], model, stream } = body as ChatRequest
+  const { messages = [{ role: 'user', content: body.prompt as string }], model, stream } = body as Partial<ChatRequest> & { model: string }
   const { turn, calls, finishReason } = answerTo({ ...(body as ChatRequest), messages }, markers)
   const head = { model: withoutMarkers(model), created_at: '2026-01-01T00:00:00.000000000Z' }
   const last = {
@@ -56,12 +56,14 @@ function answer({ body, markers, reply }: Exchange, wrapped: (message: Message) 
   }
   // Tool calls come whole and without an id.
   const called = calls.map(({ function: fn }) => ({ function: { name: fn.name, arguments: JSON.parse(fn.arguments) as unknown } }))
+  const tools = called.length > 0 ? { tool_calls: called } : {}
   const message = (content: string, more: object = {}) => wrapped({ role: 'assistant', content, ...more })
-  if (stream !== true) return reply.json(200, { ...head, ...message(turn.text, called.length > 0 && { tool_calls: called }), ...last })
-  const parts = [
-    ...pieces(turn.text).map((piece) => message(piece)),
-    ...(called.length > 0 ? [message('', { tool_calls: called })] : []),
-  ].map((part) => ({ ...head, ...part, done: false }))
+  if (stream !== true) return reply.json(200, { ...head, ...message(turn.text, tools), ...last })
+  const parts = [...pieces(turn.text).map((piece) => message(piece)), ...(called.length > 0 ? [message('', tools)] : [])].map((part) => ({
+    ...head,
+    ...part,
+    done: false,
+  }))
   const lines = [...parts, { ...head, ...message(''), ...last }].map((part) => `${JSON.stringify(part)}\n`)
   return reply.frames(
     'application/x-ndjson',
