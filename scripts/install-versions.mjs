@@ -71,6 +71,11 @@ export const MATRIX = [
   { lib: 'mongodb', version: '5.9.2' },
   { lib: 'mongodb', version: '6.22.0' },
   { lib: 'mongodb', version: '7.8.0' },
+  { lib: 'mongoose', version: '6.0.0' },
+  { lib: 'mongoose', version: '6.13.11' },
+  { lib: 'mongoose', version: '7.8.13' },
+  { lib: 'mongoose', version: '8.24.10' },
+  { lib: 'mongoose', version: '9.12.1' },
 
   // Vector stores
 

@@ -6,7 +6,7 @@ import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
 import { subscribeLog, wrapLog } from './log.ts'
 import { subscribeMessages } from './messages.ts'
-import { readPath } from './patch.ts'
+import { patchPath, readPath } from './patch.ts'
 import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
 import { settleStream } from './settle/stream.ts'
@@ -166,14 +166,18 @@ export class Engine {
 
   private patch(integration: Integration, target: AnyTarget | Binding | Log<never>, exports: unknown, module: LoadedModule): number {
     const { runtime } = this.options
-    return patchThrough(exports, target, (original) => {
+    const wrap = (original: (...args: unknown[]) => unknown): ((...args: unknown[]) => unknown) => {
       const { kind, name } = integration
       if (target.type === 'binding') return wrapBinding(original, target, runtime)
       if (target.type === 'log') return wrapLog(original, target, name, module, runtime)
       return target.given === undefined
         ? wrapTarget(original, target, kind, name, module, runtime)
         : wrapGiven(original, target, target.given, kind, name, module, runtime)
-    })
+    }
+    const patched = patchThrough(exports, target, wrap)
+    // The same function under another name must stay the same.
+    for (const path of (target.type === 'target' && target.also) || []) patchPath(exports, path, wrap)
+    return patched
   }
 
   /** Spans from a TracingChannel that the library publishes itself. The span lives in a WeakMap keyed by the event's message. */

@@ -121,6 +121,8 @@ export interface Target<S extends CallShape = CallShape> {
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
   file?: string | RegExp
   versions: string
+  /** Other paths to the very same function, where a library has several names for it. */
+  also?: readonly string[]
   /** Only in this one of the integration's modules. */
   module?: string
   /**

@@ -1,6 +1,6 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { endpointOf, endpointAt, withBatchSize, withParameters, type Address } from '../semantics/db.ts'
-import { batchOf, commandShape, commandValues } from '../semantics/mongo-shape.ts'
+import { batchOf, commandShape, commandValues, endFailed } from '../semantics/mongodb.ts'
 import { maskQuotedValues } from '../semantics/quoted-values.ts'
 
 // mongodb 4 to 7. One span per command that goes to the server: what a cursor fetches and what a bulk write is cut into are commands, too.
@@ -109,13 +109,6 @@ function endCommand({ args: [, command] }: Call<CommandCall>, outcome: Outcome<R
 /** The reply to a write is decoded for the driver's own use right after; null where nothing was to be acknowledged. */
 function decoded(reply: Reply | null | undefined, isWrite: boolean): Reply {
   return (isWrite && typeof reply?.toObject === 'function' ? reply.toObject() : reply) ?? {}
-}
-
-function endFailed(_call: unknown, outcome: Outcome): SpanEnd | undefined {
-  if (outcome.ok || typeof outcome.error !== 'object' || outcome.error === null) return undefined
-  const { code, codeName } = outcome.error as { code?: unknown; codeName?: unknown }
-  if (typeof code !== 'number' && typeof code !== 'string') return undefined
-  return { errorType: typeof codeName === 'string' ? codeName : String(code), attributes: { 'db.response.status_code': String(code) } }
 }
 
 /** A span only when the caller has to wait: all connections are in use, or a new one has to be made. */

@@ -124,6 +124,12 @@ export function withBatchSize(start: SpanStart, size: number): SpanStart {
   return size === 1 ? start : { ...start, attributes: { ...start.attributes, 'db.operation.batch.size': size } }
 }
 
+/** The start of a call of an object mapper, above the driver's spans: `User.findOne`. */
+export function mapperCall(endpoint: Endpoint, model: string, method: string, collection?: string): SpanStart {
+  const named = { 'db.collection.name': collection, 'perf.orm.model': model, 'perf.orm.method': method }
+  return { name: `${model}.${method}`, attributes: { ...endpoint.attributes, ...named } }
+}
+
 /** A start with what was sent beside the statement. */
 export function withParameters(start: SpanStart, values: readonly unknown[] | undefined): SpanStart {
   if (values === undefined || values.length === 0) return start

@@ -1,4 +1,5 @@
-// The shape of a MongoDB command: its keys without its values, as text.
+// What the MongoDB driver and mongoose share: the shape of a command (its keys without its values, as text) and how a failed one ends.
+import type { Outcome, SpanEnd } from '../core/integration.ts'
 
 const MAX_DEPTH = 8
 const MAX_KEYS = 40
@@ -31,6 +32,14 @@ export function commandValues(command: Readonly<Record<string, unknown>>): unkno
 export function batchOf(value: unknown): readonly unknown[] | undefined {
   const list = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { documents?: unknown }).documents : value
   return Array.isArray(list) ? list : undefined
+}
+
+/** The end of a call that failed, by the server's code and its name where it has them. The message is masked by class. */
+export function endFailed(_call: unknown, outcome: Outcome): SpanEnd | undefined {
+  if (outcome.ok || typeof outcome.error !== 'object' || outcome.error === null) return undefined
+  const { code, codeName } = outcome.error as { code?: unknown; codeName?: unknown }
+  if (typeof code !== 'number' && typeof code !== 'string') return undefined
+  return { errorType: typeof codeName === 'string' ? codeName : String(code), attributes: { 'db.response.status_code': String(code) } }
 }
 
 function shapeOf(value: unknown, depth: number): unknown {
