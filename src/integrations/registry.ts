@@ -18,6 +18,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'mcp', modules: ['@modelcontextprotocol/sdk', '@modelcontextprotocol/client', '@modelcontextprotocol/server'], kind: 'mcp', esmFiles: ['@modelcontextprotocol/sdk/dist/esm/shared/protocol.js'], cjsFiles: ['@modelcontextprotocol/sdk/dist/cjs/shared/protocol.js'] },
   { name: 'mistral', modules: ['@mistralai/mistralai'], kind: 'ai' },
   { name: 'mongodb', modules: ['mongodb'], kind: 'db' },
+  { name: 'mongoose', modules: ['mongoose'], kind: 'db' },
   { name: 'mysql2', modules: ['mysql2'], kind: 'db' },
   { name: 'ollama', modules: ['ollama'], kind: 'ai' },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
