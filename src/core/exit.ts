@@ -9,9 +9,8 @@ import type { WriterClient } from './writer-client.ts'
 // The last moments of a thread: everything that is in the ring reaches the disk, the app's exit stays as it was.
 // No signal listeners, no `uncaughtException` listener: both change how an app dies.
 
-/** Longest the app's exit listeners are held up in total, ms; from then on they wait for the disk once per tick of the writer. */
+/** Longest the app's exit listeners wait for the writer in total, ms; from then on their own thread writes what they record. */
 const MAX_LATE_MS = 1000
-const TICK_MS = 20
 
 export interface ExitOptions {
   ring: Ring
@@ -60,7 +59,12 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
     guard('exit', abandonStreams)
     // Node 20 says 0 here when the main module awaits what never comes, and 13 there.
     flush(mark(exitCode() ?? code))
-    afterEveryRecord(ring, () => last !== undefined && flush(last))
+    afterEveryRecord(ring, (spentMs) => {
+      if (last === undefined) return
+      // The writer is kept from the ring since the last flush.
+      if (spentMs > MAX_LATE_MS) spill(last)
+      else flush(last)
+    })
   })
   onReallyExit((code) => {
     if (last?.code !== code || ring.hasUnread()) flush(mark(code))
@@ -85,18 +89,15 @@ export function installWorkerExit(ring: Ring, spill: () => void): void {
 }
 
 /** Spans that end in the app's own exit listeners, which run after this one. There is no event after the last of them. */
-function afterEveryRecord(ring: Ring, flush: () => void): void {
+function afterEveryRecord(ring: Ring, store: (spentMs: number) => void): void {
   const commit = ring.commit.bind(ring)
   let spentMs = 0
-  let lastAt = 0
   ring.commit = (offset, to) => {
     commit(offset, to)
     if (ring.view.getUint8(offset + 4) === RecordType.string) return
     const before = nowNs()
-    if (spentMs > MAX_LATE_MS && before - lastAt < TICK_MS * 1e6) return
-    flush()
-    lastAt = nowNs()
-    spentMs += (lastAt - before) / 1e6
+    guard('exit', () => store(spentMs))
+    spentMs += (nowNs() - before) / 1e6
   }
 }
 
