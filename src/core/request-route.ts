@@ -10,6 +10,8 @@ export interface RequestState {
   end: (() => void) | undefined
   /** Route template, e.g. `/users/:id`. */
   route: string | undefined
+  /** Finds the template when the span ends, where nobody says so while the request is handled. */
+  findRoute: (() => string | undefined) | undefined
   /** What a handler threw or passed on, for a response that turns out to be a failure. */
   error: unknown
   /** Concrete base path → template, for mounted routers: `/users/42`, `/users/:id`, … */
@@ -21,7 +23,7 @@ const states = hiddenState<RequestState>('request')
 /** Gives `request` a state; undefined when it has one already (an event that is emitted again, a forwarded request). */
 export function attachState(request: object): RequestState | undefined {
   if (states.get(request) !== undefined) return undefined
-  const state: RequestState = { method: '', end: undefined, route: undefined, error: undefined, mounts: undefined }
+  const state: RequestState = { method: '', end: undefined, route: undefined, findRoute: undefined, error: undefined, mounts: undefined }
   states.set(request, state)
   return state
 }
@@ -41,6 +43,19 @@ export function shareState(request: object, other: object): void {
 export function setRoute(request: object, template: string): void {
   const state = states.get(request)
   if (state !== undefined) state.route = template
+}
+
+/** Says how to find the route that handled `request` when its span ends; `setRoute` goes before. */
+export function setRouteFinder(request: object, find: () => string | undefined): void {
+  const state = states.get(request)
+  if (state !== undefined) state.findRoute = find
+}
+
+/** The route of an exchange that ends; forgets what frameworks told. */
+export function takeRoute(state: RequestState): string | undefined {
+  const { route, findRoute } = state
+  state.mounts = state.route = state.findRoute = undefined
+  return route ?? findRoute?.()
 }
 
 /** Says that handling `request` failed with `error`. */

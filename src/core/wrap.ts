@@ -146,7 +146,10 @@ export function targetInvoke(
       const { returned } = target
       if (returned === undefined) return reflectApply(original, self, args)
       const given: unknown = reflectApply(original, self, args)
-      guard(integration, () => returned(call, given))
+      guard(integration, () => {
+        if (runtime.fault === integration) throw new Error('injected by PERF_TEST_FAULT')
+        returned(call, given)
+      })
       return given
     }
     const how = active.settles ?? settles

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { binding, defineIntegration, target } from '../core/integration.ts'
 import type { RemoteParent, SpanStart } from '../core/integration.ts'
-import { attachState, stateOf } from '../core/request-route.ts'
+import { attachState, stateOf, takeRoute } from '../core/request-route.ts'
 import type { RequestState } from '../core/request-route.ts'
 import { httpSpanName, serverAttributes, serverEnd } from '../semantics/http.ts'
 
@@ -49,8 +49,7 @@ function exchange(module: string, path: string): ReturnType<typeof target> {
     },
     end({ args: [event, request, response] }, outcome) {
       const state = stateOf(request)
-      const route = state?.route
-      if (state !== undefined) state.mounts = state.route = undefined
+      const route = state === undefined ? undefined : takeRoute(state)
       if (event === 'upgrade' || event === 'connect') return { attributes: { 'perf.http.upgrade': upgradeProtocol(request) } }
       const status = response.headersSent ? response.statusCode : undefined
       const end = serverEnd({ status, route, aborted: outcome.ok && !response.writableFinished }, state?.method ?? '')

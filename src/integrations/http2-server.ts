@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { binding, defineIntegration, target } from '../core/integration.ts'
-import { attachState, shareState, stateOf } from '../core/request-route.ts'
+import { attachState, shareState, stateOf, takeRoute } from '../core/request-route.ts'
 import { httpSpanName, serverAttributes, serverEnd } from '../semantics/http.ts'
 
 interface Exchange {
@@ -73,8 +73,7 @@ function exchange(path: string): ReturnType<typeof target> {
     },
     end({ args: [, stream] }, outcome) {
       const state = stateOf(stream)
-      const route = state?.route
-      if (state !== undefined) state.mounts = state.route = undefined
+      const route = state === undefined ? undefined : takeRoute(state)
       const status = statusOf(stream)
       const aborted = outcome.ok && (stream.aborted || !stream.writableFinished || stream.rstCode !== 0)
       const end = serverEnd({ status: status === 0 ? undefined : status, route, aborted }, state?.method ?? '')

@@ -1,0 +1,62 @@
+import { defineIntegration, target } from '../core/integration.ts'
+import { setRoute } from '../core/request-route.ts'
+
+interface Route {
+  method: string
+  path: string
+  handler: ((...args: unknown[]) => unknown) & { __COMPOSED_HANDLER?: (...args: unknown[]) => unknown }
+}
+interface Context {
+  /** What @hono/node-server hands on. */
+  env?: { incoming?: unknown }
+  req: {
+    /** Of the handler that runs, in `matchedRoutes`. */
+    routeIndex: number
+    matchedRoutes: readonly Route[]
+  }
+}
+
+/** Routers keep what `match` found in closures; what goes in is a pair of handler and route. */
+function handlersOf(router: string, name: string): ReturnType<typeof target> {
+  return target<{ args: [context: Context] }>({
+    file: new RegExp(`^dist/(?:cjs/)?router/${router}/router$`),
+    path: `${name}.prototype.add`,
+    given: '2.0',
+    versions: '>=3.12.0 <5',
+    settles: 'return',
+    start({ args: [{ env, req }] }) {
+      const request = env?.incoming
+      if (typeof request !== 'object' || request === null) return undefined
+      const { matchedRoutes } = req
+      const running = matchedRoutes[req.routeIndex]
+      // Middleware may answer in the place of the handler that would have been next.
+      const route = running !== undefined && isHandler(running) ? running : matchedRoutes.find(isHandler)
+      if (route !== undefined) setRoute(request, route.path)
+      return undefined
+    },
+  })
+}
+
+// Every matching handler runs with the request's context, the last one is the route's. Hono answers an error with a response of its
+// `onError` before anything sees it, so the span knows the status only.
+export default defineIntegration({
+  name: 'hono',
+  module: 'hono',
+  kind: 'http',
+  esmFiles: ['smart-router', 'pattern-router', 'reg-exp-router', 'trie-router', 'linear-router'].map(
+    (name) => `hono/dist/router/${name}/router.js`,
+  ),
+  inBundle: ['Context is not finalized. Did you forget to return a Response object or `await next()`?'],
+  targets: [
+    handlersOf('smart-router', 'SmartRouter'),
+    handlersOf('pattern-router', 'PatternRouter'),
+    handlersOf('reg-exp-router', 'RegExpRouter'),
+    handlersOf('trie-router', 'TrieRouter'),
+    handlersOf('linear-router', 'LinearRouter'),
+  ],
+})
+
+/** Hono's own rule: middleware takes `next`. */
+function isHandler({ method, handler }: Route): boolean {
+  return method !== 'ALL' || (handler.__COMPOSED_HANDLER ?? handler).length < 2
+}

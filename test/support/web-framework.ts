@@ -1,0 +1,95 @@
+// What holds for every web framework: the app and its clients notice nothing, and the HTTP server's span has the route's template.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { versionsFor } from '../../scripts/install-versions.mjs'
+import { childrenOf } from './expect-spans.ts'
+import { nodeMajor } from './node-under-test.ts'
+import type { RecordedSpan } from './read-session.ts'
+import { record, type Format, type Recorded } from './record.ts'
+
+export interface FrameworkSuite {
+  /** Library of the version matrix. */
+  library: string
+  /** The integration's name. */
+  integration: string
+  /** File in `test/scenarios`: prints `RESULT <json>` of what its clients saw. */
+  scenario: string
+  env?: Record<string, string>
+  formats?: readonly Format[]
+}
+
+/** The recorded run of one version. */
+export interface FrameworkRun {
+  version: string
+  format: Format
+  recorded(): Recorded
+  /** What the scenario printed. */
+  seen(): Record<string, unknown>
+  /** The server's span of the only request to `path`. */
+  spanOf(path: string, method?: string): RecordedSpan
+  childrenOf(span: RecordedSpan): RecordedSpan[]
+  /** Messages of the exceptions on a span. */
+  exceptionsOf(path: string): unknown[]
+}
+
+/** Declares, for each version as ESM and CJS, the tests common to all frameworks and those of `more`. */
+export function testFramework(suite: FrameworkSuite, more: (run: FrameworkRun) => void): void {
+  const { library, integration, formats = ['esm', 'cjs'] } = suite
+  const variants = versionsFor(library, nodeMajor()).flatMap((version) => formats.map((format) => ({ version, format })))
+  describe.each(variants)(`${library} $version $format`, ({ version, format }) => {
+    const run = (agent: 'import' | 'none', env: Record<string, string> = {}) =>
+      record({
+        app: `test/scenarios/${suite.scenario}.mjs`,
+        format,
+        agent,
+        packages: [`${library}@${version}`],
+        env: { PERF_INTEGRATIONS: `http-server,${integration}`, NODE_ENV: 'test', LIBRARY: library, ...suite.env, ...env },
+      })
+    let bare: Recorded
+    let recorded: Recorded
+    beforeAll(async () => {
+      bare = await run('none')
+      recorded = await run('import')
+    })
+
+    it('changes nothing the app or its clients see', async () => {
+      const end = ({ status, stderr }: Recorded) => [status, stderr.replace(/\(node:\d+\)/g, '(node)')]
+      expect(end(recorded)).toEqual(end(bare))
+      expect(resultOf(recorded)).toEqual(resultOf(bare))
+      const faulty = await run('import', { PERF_TEST_FAULT: integration })
+      expect(resultOf(faulty)).toEqual(resultOf(bare))
+      expect(faulty.spans.filter((span) => span.attributes['http.route'] !== undefined)).toEqual([])
+    })
+
+    it('counts no fault, leaves nothing open and finds all it wraps', () => {
+      expect(recorded.faults).toEqual([])
+      expect(recorded.spans.filter((span) => span.open)).toEqual([])
+      const own = recorded.packages.filter((entry) => entry['integration'] === integration)
+      expect(own.flatMap((entry) => entry['missing'] as string[])).toEqual([])
+      expect(own.map((entry) => entry['status'])).toContain('wrapped')
+    })
+
+    const spanOf = (path: string, method = 'GET'): RecordedSpan => {
+      const found = recorded.spans.filter(
+        ({ kind, attributes }) => kind === 'server' && attributes['url.path'] === path && attributes['http.request.method'] === method,
+      )
+      expect(found, path).toHaveLength(1)
+      return found[0] as RecordedSpan
+    }
+    more({
+      version,
+      format,
+      recorded: () => recorded,
+      seen: () => resultOf(recorded) as Record<string, unknown>,
+      spanOf,
+      childrenOf: (span) => childrenOf(recorded.spans, span),
+      exceptionsOf: (path) =>
+        recorded.events.filter((event) => event.spanId === spanOf(path).spanId).map((event) => event.attributes['exception.message']),
+    })
+  })
+}
+
+function resultOf(run: Recorded): unknown {
+  const line = run.stdout.split('\n').find((text) => text.startsWith('RESULT '))
+  if (line === undefined) throw new Error(`${run.stdout}\n${run.stderr}`)
+  return JSON.parse(line.slice(7))
+}
