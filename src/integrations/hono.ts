@@ -46,7 +46,7 @@ export default defineIntegration({
   esmFiles: ['smart-router', 'pattern-router', 'reg-exp-router', 'trie-router', 'linear-router'].map(
     (name) => `hono/dist/router/${name}/router.js`,
   ),
-  inBundle: ['Context is not finalized. Did you forget to return a Response object or `await next()`?'],
+  inBundle: ['Context is not finalized.'],
   targets: [
     handlersOf('smart-router', 'SmartRouter'),
     handlersOf('pattern-router', 'PatternRouter'),

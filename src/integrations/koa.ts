@@ -23,7 +23,7 @@ export default defineIntegration({
   name: 'koa',
   module: ['koa', '@koa/router', 'koa-router'],
   kind: 'http',
-  inBundle: ['middleware must be a function!', 'headers have already been sent'],
+  inBundle: ['middleware must be a function!', 'non-error thrown: '],
   through: [
     { module: '@koa/router', versions: '>=8.0.0 <16', by: 'koa' },
     { module: 'koa-router', versions: '>=7.4.0 <8', by: 'koa' },
