@@ -52,6 +52,11 @@ export const MATRIX = [
   { lib: '@mistralai/mistralai', version: '2.7.0' },
 
   // AI frameworks, MCP
+  { lib: 'ai', version: '4.2.0', with: ['@ai-sdk/openai@1.3.0', 'zod@3.25.76'] },
+  { lib: 'ai', version: '4.3.19', with: ['@ai-sdk/openai@1.3.24', 'zod@3.25.76'] },
+  { lib: 'ai', version: '5.0.277', with: ['@ai-sdk/openai@2.0.131', 'zod@4.6.7'] },
+  { lib: 'ai', version: '6.0.326', with: ['@ai-sdk/openai@3.0.141', 'zod@4.6.7'] },
+  { lib: 'ai', version: '7.0.173', with: ['@ai-sdk/openai@4.0.118', 'zod@4.6.7'], node: 22 },
 
   // SQL databases
   { lib: 'mysql2', version: '3.0.0' },

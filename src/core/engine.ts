@@ -210,6 +210,7 @@ export class Engine {
       if (started === undefined) return undefined
       const span = startSpan(started, integration.kind, where, currentSpan(), runtime)
       spans.set(message, span)
+      if (channel.nests === true) forgotten.register(message, { span, runtime })
       return span
     }
     const { stream } = channel
@@ -255,6 +256,12 @@ export class Engine {
     })
   }
 }
+
+/** Ends the spans of events for which a library publishes no end (a stream that the app left). */
+const forgotten = new FinalizationRegistry<{ span: Span; runtime: Runtime }>(({ span, runtime }) => {
+  if (span.ended) return
+  endSpan(runtime, span, { ok: true, result: undefined }, { attributes: { 'perf.call.end': 'abandoned' } })
+})
 
 const CHANNEL_TARGET: AnyTarget = { type: 'target', path: '', versions: '*', settles: 'stream', start: () => undefined }
 const NODE: LoadedModule = { name: 'node', version: process.versions.node }

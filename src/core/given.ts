@@ -1,6 +1,6 @@
 import { guard } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
-import { standInFor, originalOf } from './stand-in.ts'
+import { derivedFrom, originalOf, standInFor } from './stand-in.ts'
 import { disguise, targetInvoke, wrapOnce } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
@@ -37,7 +37,8 @@ export function wrapGiven(
         return Reflect.apply(fn, self, given ?? args)
       }
       const kept = keys.length === 2 ? keys[1] : undefined
-      if (kept === undefined) return Reflect.apply(fn, guard(integration, () => replaceAt(self, keys, 1, undefined, wrap)) ?? self, args)
+      if (kept === undefined)
+        return Reflect.apply(fn, guard(integration, () => replaceAt(self, keys, 1, undefined, wrap, derivedFrom)) ?? self, args)
       guard(integration, () => replaceOn(self, kept, wrap))
       return Reflect.apply(fn, self, args)
     }),
@@ -52,7 +53,14 @@ function replaceOn(self: unknown, key: string, wrap: Wrap): void {
 }
 
 /** `root` with the functions at `keys` wrapped, or `root` itself when there is none. */
-function replaceAt(root: unknown, keys: readonly string[], depth: number, star: string | undefined, wrap: Wrap): unknown {
+function replaceAt(
+  root: unknown,
+  keys: readonly string[],
+  depth: number,
+  star: string | undefined,
+  wrap: Wrap,
+  replace = standInFor,
+): unknown {
   const key = keys[depth]
   if (key === undefined) return typeof root === 'function' ? wrap(root as AnyFunction, star) : root
   if (typeof root !== 'object' || root === null) return root
@@ -62,7 +70,7 @@ function replaceAt(root: unknown, keys: readonly string[], depth: number, star: 
     const next = replaceAt(value, keys, depth + 1, key === '*' ? name : star, wrap)
     if (next !== value) (replaced ??= new Map<string, unknown>()).set(name, next)
   }
-  return replaced === undefined ? root : standInFor(root, replaced)
+  return replaced === undefined ? root : replace(root, replaced)
 }
 
 const atKeys = new WeakMap<AnyTarget, Map<string, AnyTarget>>()

@@ -1,4 +1,7 @@
-// The CommonJS build of some packages (esbuild) exports through accessors that can neither be set nor configured.
+import { types } from 'node:util'
+
+// Exports whose functions cannot be replaced where they are: accessors that can neither be set nor configured, of CommonJS made by esbuild,
+// and the namespace that a `require` of an ES module gives.
 
 /** A copy of a module's exports whose functions can be replaced. */
 export interface Unsealed {
@@ -10,6 +13,7 @@ export interface Unsealed {
 /** The copy to patch and to give to whoever requires the module; undefined when its own exports will do for `paths`. */
 export function unseal(exports: unknown, paths: readonly string[]): Unsealed | undefined {
   if (typeof exports !== 'object' || exports === null) return undefined
+  if (types.isModuleNamespaceObject(exports)) return paths.some((path) => Object.hasOwn(exports, path)) ? overNamespace(exports) : undefined
   const keys = paths.filter((path) => !path.includes('.') && isSealed(exports, path))
   if (keys.length === 0) return undefined
   const descriptors = Object.getOwnPropertyDescriptors(exports) as Record<string, PropertyDescriptor>
@@ -26,4 +30,27 @@ export function unseal(exports: unknown, paths: readonly string[]): Unsealed | u
 function isSealed(exports: object, key: string): boolean {
   const descriptor = Object.getOwnPropertyDescriptor(exports, key)
   return descriptor?.get !== undefined && !descriptor.configurable
+}
+
+/** Sees through to the namespace, whose bindings are live. */
+function overNamespace(exports: object): Unsealed {
+  const replaced = new Map<PropertyKey, unknown>()
+  let isSealedNow = false
+  const proxy = new Proxy(exports, {
+    get: (target, key) => (replaced.has(key) ? replaced.get(key) : (Reflect.get(target, key) as unknown)),
+    getOwnPropertyDescriptor(target, key) {
+      const own = Reflect.getOwnPropertyDescriptor(target, key)
+      return own !== undefined && replaced.has(key) ? { ...own, value: replaced.get(key) } : own
+    },
+    set(_target, key, value) {
+      if (!isSealedNow) replaced.set(key, value)
+      return !isSealedNow
+    },
+  })
+  return {
+    exports: proxy,
+    seal() {
+      isSealedNow = true
+    },
+  }
 }

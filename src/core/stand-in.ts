@@ -16,6 +16,17 @@ export function standInFor(root: object, replaced: ReadonlyMap<string, unknown>)
   return standIn
 }
 
+/**
+ * As `standInFor`, for an object of the library: it inherits everything, and its methods run on it, so that they, too, find what was
+ * replaced. Private fields would not be found.
+ */
+export function derivedFrom(root: object, replaced: ReadonlyMap<string, unknown>): object {
+  const derived = Object.create(root) as object
+  for (const [key, value] of replaced) Object.defineProperty(derived, key, { value, writable: true, enumerable: true, configurable: true })
+  originals.set(derived, originals.get(root) ?? root)
+  return derived
+}
+
 function isPlain(root: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(root)
   return prototype === Object.prototype || prototype === null

@@ -146,7 +146,7 @@ interface ApiError {
 }
 
 /** How long the provider asked to wait before the next attempt. */
-function retryAfterMs(headers: unknown): number | undefined {
+export function retryAfterMs(headers: unknown): number | undefined {
   const ms = Number(header(headers, 'retry-after-ms'))
   if (ms >= 0) return ms
   const seconds = Number(header(headers, 'retry-after'))

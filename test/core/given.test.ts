@@ -109,6 +109,9 @@ describe('wrapGiven', () => {
     class Agent {
       settings = { model }
       go() {
+        this.prepare()
+      }
+      prepare() {
         hold(this)
       }
     }

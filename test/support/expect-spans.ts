@@ -11,6 +11,8 @@ export interface ExpectedSpan {
   kind: RecordedSpan['kind']
   /** All of them; `undefined`: not looked at. */
   attributes: Record<string, ExpectedValue> | undefined
+  /** Attributes that may be there or not. */
+  optional?: readonly string[]
   /** Default `unset`. */
   status?: RecordedSpan['status']
   /** Default the integration's kind and name. */
@@ -75,6 +77,7 @@ function expectSpan(span: RecordedSpan, wanted: ExpectedSpan, definition: Integr
     expectValue(left[name], value, `${name} of ${place}`)
     delete left[name]
   }
+  for (const name of wanted.optional ?? []) delete left[name]
   expect(left, `attributes of ${place} that were not expected`).toEqual({})
 }
 

@@ -47,12 +47,18 @@ export function watchIterator(meter: StreamMeter, iterator: object, isNew?: () =
  * A `next` or `read` that meters its steps. The app gets a promise derived from the source's (observing beside it would
  * mark a rejection as handled), with the same step object.
  */
-export function stepper(meter: StreamMeter, original: AnyFunction, isNew: () => boolean = always): AnyFunction {
+export function stepper(
+  meter: StreamMeter,
+  original: AnyFunction,
+  isNew: () => boolean = always,
+  isLeft: () => boolean = never,
+): AnyFunction {
   const onStep = (step: unknown): unknown => {
     const { done, value } = (typeof step === 'object' && step !== null ? step : {}) as Step
     meter.answered()
-    if (done === true) meter.exhausted()
-    else if (isNew()) meter.got(value)
+    if (done === true) {
+      if (!isLeft()) meter.exhausted()
+    } else if (isNew()) meter.got(value)
     return step
   }
   const onFailure = (error: unknown): never => {
@@ -86,3 +92,4 @@ export function replaceMethod(object: object, key: string | symbol, method: AnyF
 }
 
 const always = (): boolean => true
+const never = (): boolean => false

@@ -91,9 +91,16 @@ function relayOf(meter: StreamMeter, stream: ReadableStream): ReadableStream {
 }
 
 function watchReader(meter: StreamMeter, reader: ReadableStreamDefaultReader, isNew: () => boolean): void {
-  replaceMethod(reader, 'read', stepper(meter, reader.read as AnyFunction, isNew))
+  let isLeft = false
+  replaceMethod(
+    reader,
+    'read',
+    stepper(meter, reader.read as AnyFunction, isNew, () => isLeft),
+  )
   const { cancel } = reader
   replaceMethod(reader, 'cancel', function (this: unknown, ...args: unknown[]): unknown {
+    // A read that waits is answered as at the end of the stream.
+    isLeft = true
     meter.stopped()
     return Reflect.apply(cancel, this, args)
   })
