@@ -10,6 +10,7 @@ import { cannotStore } from '../src/core/cannot-store.ts'
 import { nowNs, wallMs } from '../src/core/clock.ts'
 import { currentSpan } from '../src/core/context.ts'
 import { Engine } from '../src/core/engine.ts'
+import { cacheMeters } from '../src/core/cache-meter.ts'
 import { installExit, installWorkerExit } from '../src/core/exit.ts'
 import { guard, setFaultSink } from '../src/core/guard.ts'
 import { createHandApi } from '../src/core/hand.ts'
@@ -131,6 +132,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     profiling.finish()
     sampling?.finish()
     taskWatch?.finish()
+    cacheMeters(recorder).flush()
   }
   let taskWatch: TaskWatch | undefined
   guard('handoff', () => {
@@ -143,8 +145,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
     offerRing(ring, shared)
-    if (config.cpu > 0 || sampling !== undefined) process.on('exit', finishProfiles)
-    installWorkerExit(ring, () => spill(null))
+    installWorkerExit(ring, finishProfiles, () => spill(null))
   }
   setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })
   const runtime: Runtime = {

@@ -121,6 +121,12 @@ export const MATRIX = [
   { lib: 'bullmq', version: '6.7.0', with: ['ioredis@5.11.1'] },
 
   // Caches
+  { lib: 'lru-cache', version: '7.0.0' },
+  { lib: 'lru-cache', version: '7.18.3' },
+  { lib: 'lru-cache', version: '8.0.5' },
+  { lib: 'lru-cache', version: '9.1.2' },
+  { lib: 'lru-cache', version: '10.4.3' },
+  { lib: 'lru-cache', version: '11.5.3' },
   { lib: '@modelcontextprotocol/sdk', version: '1.13.0' },
   { lib: '@modelcontextprotocol/sdk', version: '1.32.2' },
   {

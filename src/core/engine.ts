@@ -3,7 +3,7 @@ import { bindSpan, currentSpan } from './context.ts'
 import { maskMessagesOf } from './error-messages.ts'
 import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
-import type { Binding, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
+import type { Binding, CacheTarget, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
 import { subscribeLog, wrapLog } from './log.ts'
 import { subscribeMessages } from './messages.ts'
 import { patchPath, readPath } from './patch.ts'
@@ -11,6 +11,7 @@ import { patchThrough } from './reveal.ts'
 import type { Span } from './span.ts'
 import { settleStream } from './settle/stream.ts'
 import { unseal } from './sealed.ts'
+import { wrapCache } from './wrap-cache.ts'
 import { ActiveCall, endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
@@ -46,7 +47,8 @@ export interface ModuleSeen {
   replaceable?: boolean
 }
 
-type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
+type AnyShape = { self: unknown; args: unknown[]; result: unknown }
+type AnyTarget = Target<AnyShape>
 
 /** Applies integrations to modules as they load: matching, patching, channel subscriptions, and a report of what was not possible. */
 export class Engine {
@@ -136,7 +138,8 @@ export class Engine {
         subscribeLog(target, integration.name, this.options.runtime)
         patched++
       } else if (matchesFile(target, seen.file)) {
-        if (this.patch(integration, target as unknown as AnyTarget | Binding | Log<never>, root, module) > 0) patched++
+        if (this.patch(integration, target as unknown as AnyTarget | Binding | Log<never> | CacheTarget<AnyShape>, root, module) > 0)
+          patched++
         else missing.push(target.path)
       }
     }
@@ -164,12 +167,18 @@ export class Engine {
     return root
   }
 
-  private patch(integration: Integration, target: AnyTarget | Binding | Log<never>, exports: unknown, module: LoadedModule): number {
+  private patch(
+    integration: Integration,
+    target: AnyTarget | Binding | Log<never> | CacheTarget<AnyShape>,
+    exports: unknown,
+    module: LoadedModule,
+  ): number {
     const { runtime } = this.options
     const wrap = (original: (...args: unknown[]) => unknown): ((...args: unknown[]) => unknown) => {
       const { kind, name } = integration
       if (target.type === 'binding') return wrapBinding(original, target, runtime)
       if (target.type === 'log') return wrapLog(original, target, name, module, runtime)
+      if (target.type === 'cache') return wrapCache(original, target, kind, name, module, runtime)
       return target.given === undefined
         ? wrapTarget(original, target, kind, name, module, runtime)
         : wrapGiven(original, target, target.given, kind, name, module, runtime)

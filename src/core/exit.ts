@@ -76,12 +76,13 @@ export function installExit({ ring, writer, beforeFlush, spill }: ExitOptions): 
 }
 
 /** App's worker threads: the ring outlives them in the writer's hands; one that the writer does not have is spilled. */
-export function installWorkerExit(ring: Ring, spill: () => void): void {
+export function installWorkerExit(ring: Ring, beforeFlush: () => void, spill: () => void): void {
   const flush = (): void => {
     if (ring.takeOver()) guard('exit', spill)
   }
   process.on('exit', () => {
     guard('exit', abandonStreams)
+    guard('exit', beforeFlush)
     Atomics.store(ring.header, Header.ended, 1)
     flush()
     afterEveryRecord(ring, flush)

@@ -263,6 +263,38 @@ export interface LogChannel<Message = unknown> {
   line(message: Message): LogLine | undefined
 }
 
+/**
+ * An operation of a cache that may be called millions of times a second: every call is counted (per cache, as metrics), and some of them, at
+ * first those that miss, have a span. See docs/decisions/caches.md.
+ */
+export interface CacheTarget<S extends CallShape = CallShape> {
+  readonly type: 'cache'
+  path: string
+  file?: string | RegExp
+  versions: string
+  module?: string
+  /** `load` is a `get` that computes what is not there. */
+  operation: 'get' | 'load' | 'set' | 'delete'
+  /** `return`: a span without duration when it is over. `promise`: a span around it, with what it does inside. */
+  settles: 'return' | 'promise'
+  /** Tells one cache from another, with few values; default the place in the app that used the object first. */
+  named?(self: SelfOf<S>): string | undefined
+  /** Called first; may replace `call.args` (to ask the library for what it did). */
+  prepare?(call: Call<S>): void
+  /** Of a `get` or `load`: how many of the keys were there; `undefined`: it does not count. Default: 1 where there is a result. */
+  hits?(call: Call<S>, result: ResultOf<S>): number | undefined
+  /** How many keys a `get` asks for; default 1. */
+  asked?(call: Call<S>): number
+  /** Of a `set`: false for one that the library makes for its own purposes. */
+  counts?(call: Call<S>): boolean
+  /** Of a `set`: milliseconds the entry lives. */
+  ttlMs?(call: Call<S>): number | undefined
+  /** How many entries there are, and whether one is there, without touching it: by both, evictions are counted. */
+  entries?(self: SelfOf<S>): number
+  has?(self: SelfOf<S>, key: unknown): boolean
+  maxEntries?(self: SelfOf<S>): number | undefined
+}
+
 export interface Integration {
   name: string
   /** Package name, or `node:http`. */
@@ -281,7 +313,7 @@ export interface Integration {
   through?: readonly { module: string; versions: string; by: string }[]
   /** Exported classes of errors whose messages hold values: what is recorded instead, by whichever span. */
   errors?: readonly { path: string; versions: string; message(text: string): string }[]
-  targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding | Log<never> | LogChannel<never>)[]
+  targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding | Log<never> | LogChannel<never> | CacheTarget<never>)[]
 }
 
 /** Declares an integration; see `docs/writing-an-integration.md`. */
@@ -315,4 +347,9 @@ export function log<S extends CallShape>(definition: Omit<Log<S>, 'type'>): Log<
 /** Declares a subscription to a channel on which a logger publishes its lines. */
 export function logChannel<Message>(definition: Omit<LogChannel<Message>, 'type'>): LogChannel<never> {
   return { type: 'logChannel', ...definition } as unknown as LogChannel<never>
+}
+
+/** Declares an operation of a cache. */
+export function cacheTarget<S extends CallShape>(definition: Omit<CacheTarget<S>, 'type'>): CacheTarget<never> {
+  return { type: 'cache', ...definition } as unknown as CacheTarget<never>
 }

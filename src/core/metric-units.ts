@@ -39,6 +39,13 @@ export const METRIC_UNITS: Readonly<Record<string, string>> = {
   'nodejs.eventloop.delay.p90': 's',
   'nodejs.eventloop.delay.p99': 's',
   'perf.gc.lost': '{collection}',
+  'perf.cache.hits': '{operation}',
+  'perf.cache.misses': '{operation}',
+  'perf.cache.sets': '{operation}',
+  'perf.cache.deletes': '{operation}',
+  'perf.cache.evictions': '{entry}',
+  'perf.cache.entries': '{entry}',
+  'perf.cache.max_entries': '{entry}',
 }
 
 /** One series of a metric in a `metrics` fact: its name and, behind bars, its attributes (`process.cpu.time|cpu.mode=user`). */

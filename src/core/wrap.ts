@@ -416,6 +416,11 @@ export function disguise(original: AnyFunction, invoke: Invoke): AnyFunction {
       },
     }.method
   }
+  return dress(result, original)
+}
+
+/** Makes `result` look like `original`: name, length, prototype, own properties. */
+export function dress(result: AnyFunction, original: AnyFunction): AnyFunction {
   for (const key of Reflect.ownKeys(original)) {
     const descriptor = Object.getOwnPropertyDescriptor(original, key)
     if (descriptor === undefined) continue
