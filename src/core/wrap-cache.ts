@@ -119,13 +119,14 @@ class CacheRecording {
       meter.takeSpan()
       return this.open(meter, args[0], parent)
     })
-    const end = (outcome: Outcome): void =>
-      void guarded(this, () => {
+    const end = (outcome: Outcome): void => {
+      guarded(this, () => {
         const attributes = this.count(meter, call, outcome, 0)
         meter.tick()
         const more: SpanEnd | undefined = attributes && { attributes }
         if (span !== undefined) endSpan(this.runtime, span, outcome, more)
       })
+    }
     let result: unknown
     use.busy = true
     try {
