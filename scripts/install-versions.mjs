@@ -119,6 +119,10 @@ export const MATRIX = [
   { lib: 'bullmq', version: '5.0.0' },
   { lib: 'bullmq', version: '5.81.5' },
   { lib: 'bullmq', version: '6.7.0', with: ['ioredis@5.11.1'] },
+  { lib: 'nats', version: '2.18.0' },
+  { lib: 'nats', version: '2.29.3' },
+  { lib: '@nats-io/nats-core', version: '3.0.0', with: ['@nats-io/transport-node@3.0.0', '@nats-io/jetstream@3.0.0'] },
+  { lib: '@nats-io/nats-core', version: '3.4.0', with: ['@nats-io/transport-node@3.4.0', '@nats-io/jetstream@3.4.0'] },
 
   // Caches
   { lib: 'lru-cache', version: '7.0.0' },

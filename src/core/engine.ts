@@ -5,6 +5,7 @@ import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Binding, CacheTarget, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
 import { subscribeLog, wrapLog } from './log.ts'
+import { wrapItems } from './items.ts'
 import { subscribeMessages } from './messages.ts'
 import { patchPath, readPath } from './patch.ts'
 import { patchThrough } from './reveal.ts'
@@ -179,6 +180,7 @@ export class Engine {
       if (target.type === 'binding') return wrapBinding(original, target, runtime)
       if (target.type === 'log') return wrapLog(original, target, name, module, runtime)
       if (target.type === 'cache') return wrapCache(original, target, kind, name, module, runtime)
+      if (target.items === true) return wrapItems(original, target, kind, name, module, runtime)
       return target.given === undefined
         ? wrapTarget(original, target, kind, name, module, runtime)
         : wrapGiven(original, target, target.given, kind, name, module, runtime)

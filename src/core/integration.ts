@@ -132,6 +132,8 @@ export interface Target<S extends CallShape = CallShape> {
   given?: string
   /** Set by the engine. */
   key?: string
+  /** The function gives an async iterator, and each value of it is a call: `args[0]`, over when the next is asked for. What `settles` says is not looked at. */
+  items?: boolean
   settles: Settles
   /** Index of the callback argument; default the last argument that is a function. */
   callback?: number

@@ -140,7 +140,7 @@ export function targetInvoke(
     const active =
       target.outermost === true && parent?.integration === integration && !parent.ended
         ? undefined
-        : begin(call, target, layer, integration, parent, runtime)
+        : beginCall(call, target, layer, integration, parent, runtime)
     if (active === undefined) {
       if (target.bindsCallback === true) bindCallback(args, target.callback, parent)
       const { returned } = target
@@ -223,7 +223,8 @@ function guardedSettle(settle: (ending: Ending, result: unknown) => unknown, act
   }
 }
 
-function begin(
+/** Opens the span of one call; undefined when it is to have none. */
+export function beginCall(
   call: Call,
   target: AnyTarget,
   layer: string,

@@ -7,6 +7,8 @@ export interface MessageOperation {
   operation: 'send' | 'process' | 'receive'
   /** Queue, topic, subject, exchange. */
   destination: string | undefined
+  /** The pattern it matched (a subscription to `orders.*`). */
+  template?: string | undefined
   /** Host and port of the broker. */
   host?: string | undefined
   port?: number | undefined
@@ -24,7 +26,7 @@ const KINDS = { send: 'producer', process: 'consumer', receive: 'client' } as co
 /** The start of a messaging span. What is processed has its sender as parent, a batch all of its senders as links. */
 export function messageStart(message: MessageOperation): SpanStart {
   const { system, operation, destination, count, body, senders } = message
-  const place = describeDestination(destination)
+  const place = describeDestination(message.template ?? destination)
   const start: SpanStart = {
     name: place.template === '' ? operation : `${operation} ${place.template}`,
     kind: KINDS[operation],

@@ -51,6 +51,9 @@ export const rabbitmq: Service = {
   env: { RABBITMQ_URL: 'amqp://guest:guest@localhost:5672' },
 }
 
+/** NATS with JetStream. */
+export const nats: Service = { name: 'NATS', host: '127.0.0.1', port: 4222, env: { NATS_URL: 'localhost:4222' } }
+
 /** What makes the names of queues and topics differ from those of another run on the same broker; letters only. */
 export const runName = process.pid.toString(36).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '')
 
