@@ -119,6 +119,8 @@ export const MATRIX = [
   { lib: 'bullmq', version: '5.0.0' },
   { lib: 'bullmq', version: '5.81.5' },
   { lib: 'bullmq', version: '6.7.0', with: ['ioredis@5.11.1'] },
+  { lib: 'mqtt', version: '5.0.0' },
+  { lib: 'mqtt', version: '5.16.0' },
   { lib: 'nats', version: '2.18.0' },
   { lib: 'nats', version: '2.29.3' },
   { lib: '@nats-io/nats-core', version: '3.0.0', with: ['@nats-io/transport-node@3.0.0', '@nats-io/jetstream@3.0.0'] },

@@ -51,6 +51,9 @@ export const rabbitmq: Service = {
   env: { RABBITMQ_URL: 'amqp://guest:guest@localhost:5672' },
 }
 
+/** Mosquitto that takes anonymous clients. */
+export const mosquitto: Service = { name: 'Mosquitto', host: '127.0.0.1', port: 1883, env: { MQTT_URL: 'mqtt://localhost:1883' } }
+
 /** NATS with JetStream. */
 export const nats: Service = { name: 'NATS', host: '127.0.0.1', port: 4222, env: { NATS_URL: 'localhost:4222' } }
 

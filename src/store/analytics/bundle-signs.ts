@@ -16,6 +16,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: '@mistralai/mistralai', integration: 'mistral', texts: ['MISTRAL_API_KEY', 'MISTRAL_DEBUG'] },
   { name: 'mongodb', integration: 'mongodb', texts: ['Topology is closed'] },
   { name: 'mongoose', integration: 'mongoose', texts: ['Query must have `op` before executing'] },
+  { name: 'mqtt', integration: 'mqtt', texts: ['client disconnecting', 'connack timeout'] },
   { name: 'mysql2', integration: 'mysql2', texts: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'] },
   { name: 'ollama', integration: 'ollama', texts: ['ollama-js/', 'Did not receive done or success response in stream.'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
