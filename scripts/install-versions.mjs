@@ -83,6 +83,9 @@ export const MATRIX = [
   { lib: 'mongoose', version: '9.12.1' },
 
   // Vector stores
+  { lib: '@qdrant/js-client-rest', version: '1.8.0' },
+  { lib: '@qdrant/js-client-rest', version: '1.18.0' },
+  { lib: '@qdrant/js-client-rest', version: '1.19.0', node: 22 },
 
   // HTTP and RPC
   { lib: 'koa', version: '2.0.0', with: ['@koa/router@8.0.0', 'koa-mount@4.2.0'] },
