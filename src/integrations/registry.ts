@@ -30,6 +30,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'pino', modules: ['pino'], kind: 'log' },
+  { name: 'qdrant', modules: ['@qdrant/js-client-rest'], kind: 'db' },
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },
   { name: 'winston', modules: ['winston'], kind: 'log' },
