@@ -85,8 +85,12 @@ export interface FindingKind<Row = unknown> {
   find(rows: Row[], session: SessionFacts): Draft[]
 }
 
-/** The spans, with the HTTP requests of an AI client under the name of the AI call they belong to: that is what its user knows. */
-export const CALLS = `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), ai.name IS NOT NULL AS is_transport
+/**
+ * The spans, with the HTTP requests of an AI client under the name of the AI call they belong to: that is what its user knows.
+ * `is_wrapper`: an AI span whose call another one counts.
+ */
+export const CALLS = `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), ai.name IS NOT NULL AS is_transport,
+    s.layer = 'ai' AND s.span_id NOT IN (SELECT span_id FROM ai_calls) AS is_wrapper
   FROM spans s LEFT JOIN spans ai ON s.layer = 'http' AND ai.span_key = s.parent_key AND ai.layer = 'ai'`
 
 /** Types the rows of a kind of finding. */

@@ -33,7 +33,7 @@ export default defineFinding<Row>({
     SELECT layer, name, kind, round(greatest(coalesce(sum(weight) FILTER (hit AND is_transport), 0), coalesce(sum(weight) FILTER (hit AND NOT is_transport), 0)))::BIGINT AS calls,
       round(sum(weight) FILTER (NOT is_transport))::BIGINT AS all_calls,
       sum(duration_ms * weight) FILTER (hit) AS total_ms, (list(trace_id ORDER BY duration_ms DESC, trace_id) FILTER (hit))[1:3] AS traces
-    FROM (SELECT s.layer, s.name, s.is_transport, k.kind, s.weight, s.duration_ms, s.trace_id, CASE k.kind
+    FROM (SELECT s.layer, s.name, s.is_transport OR s.is_wrapper AS is_transport, k.kind, s.weight, s.duration_ms, s.trace_id, CASE k.kind
         WHEN 'limited' THEN coalesce(error_type = '429' OR (attributes->>'http.response.status_code') = '429', false)
         WHEN 'timeout' THEN coalesce(regexp_matches(error_type, '(?i)timeout|timed ?out|ETIMEDOUT'), false)
         ELSE coalesce(TRY_CAST(attributes->>'http.request.resend_count' AS BIGINT), 0) > 0 END AS hit

@@ -53,6 +53,9 @@ CREATE TABLE store.sync_state (source VARCHAR, thread INTEGER, last_seq BIGINT, 
 CREATE TABLE store.sources (source VARCHAR PRIMARY KEY, size BIGINT, changed_ms DOUBLE, final BOOLEAN, problem VARCHAR);
 `
 
+// Came after version 1 was first used; without it a view would not be made.
+const ADDED = 'CREATE TABLE IF NOT EXISTS store.ai_uncounted (span_id UBIGINT)'
+
 /** How to bring tables of version n (the index) to n + 1; none yet. */
 const MIGRATIONS: readonly string[] = []
 
@@ -67,6 +70,7 @@ export async function prepareSchema(connection: DuckDBConnection, session: strin
   } else {
     for (const migration of MIGRATIONS.slice(state.version)) await connection.run(migration)
   }
+  await connection.run(ADDED)
   await connection.run(`INSERT OR REPLACE INTO store.meta VALUES ('schema_version', '${SCHEMA_VERSION}')`)
   await createViews(connection, session, true)
   await connection.run('COMMIT')

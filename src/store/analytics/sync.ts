@@ -12,6 +12,7 @@ import { acquireSyncLock } from './lock.ts'
 import { recordSource, storeProcess, syncedSources, type SyncedSource } from './processes.ts'
 import { prepareSchema } from './schema.ts'
 import { syncProfiles } from './sync-profiles.ts'
+import { noteNestedAi } from './nested-ai.ts'
 import { openSource, type SourceReader } from './source.ts'
 import { syncHeapProfiles } from './sync-allocations.ts'
 import { syncSnapshots } from './sync-heap.ts'
@@ -71,6 +72,7 @@ export async function syncSession(session: Session, options: SyncOptions = {}): 
         ...(await syncHeapProfiles(session, database.connection)),
       )
       await syncProfiles(session, database.connection, result)
+      if (result.spans > 0) await noteNestedAi(database.connection)
       await refreshSpansView(database.connection, session.name)
     } finally {
       database.close()

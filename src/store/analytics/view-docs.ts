@@ -81,7 +81,7 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   ai_calls: {
-    doc: 'Spans of layer `ai`.',
+    doc: 'Calls of AI models: spans of layer `ai`. Of those inside each other (a framework around an SDK) the innermost that carries usage.',
     columns: {
       ...SPAN,
       provider: '`gen_ai.provider.name`',

@@ -14,7 +14,8 @@ const number = (key: string, type = 'BIGINT'): string => `TRY_CAST((attributes->
 // The parent's id from how far it lies back; null for a root.
 const PARENT_HIGH = `((span_id >> 32)::BIGINT - parent_back_high)`
 const PARENT_LOW = `((span_id & 4294967295)::BIGINT - parent_back_low)`
-const PARENT_KEY = `(${PARENT_HIGH}::UBIGINT << 32) | ${PARENT_LOW}::UBIGINT`
+/** The parent's id of a row of `store.spans`. */
+export const PARENT_KEY = `(${PARENT_HIGH}::UBIGINT << 32) | ${PARENT_LOW}::UBIGINT`
 
 /** The columns every view over spans of one layer starts with. */
 const BASE = 'span_id, trace_id, session, name, start_time, duration_ms, status, error_type'
@@ -48,7 +49,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
       ${number('gen_ai.usage.reasoning.output_tokens')} AS reasoning_tokens, ${number('perf.ai.cost_usd', 'DOUBLE')} AS cost_usd,
       ${number('gen_ai.response.time_to_first_chunk', 'DOUBLE')} * 1000 AS first_token_ms, coalesce(${text('gen_ai.request.stream')} = 'true', false) AS streamed,
       ${text('perf.stream.end')} AS stream_end, ${number('perf.stream.chunks')} AS chunks, attributes->'gen_ai.response.finish_reasons' AS finish_reasons,
-      conversation, process, weight, attributes FROM spans WHERE layer = 'ai'`,
+      conversation, process, weight, attributes FROM spans WHERE layer = 'ai' AND span_key NOT IN (FROM store.ai_uncounted)`,
     tool_calls: `SELECT ${BASE.replace('name,', 's.name,').replace('span_id', 's.span_id')}, coalesce(${text('gen_ai.tool.name')}, s.name) AS tool, ${text('gen_ai.tool.type')} AS type,
       ${text('gen_ai.tool.call.id')} AS call_id, variant, a.size AS arguments_bytes, a.hash AS arguments_hash, r.size AS result_bytes, r.hash AS result_hash,
       conversation, process, weight, attributes FROM spans s
