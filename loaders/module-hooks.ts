@@ -19,6 +19,8 @@ export interface HookOptions {
   ownRequire: NodeJS.Require
   /** This file's bundle, from which `import-in-the-middle` is resolved. */
   bootFile: string
+  /** Called with a module of Node itself before the engine wraps anything in it. */
+  builtinLoaded?(name: string, exports: unknown): void
   /** Says a line on stderr, once in the life of the process. */
   say(text: string): void
 }
@@ -40,7 +42,7 @@ export function installModuleHooks(options: HookOptions): void {
   }
 }
 
-function hookRequire({ engine, registry }: HookOptions, packages: string[], builtins: string[]): void {
+function hookRequire({ engine, registry, builtinLoaded }: HookOptions, packages: string[], builtins: string[]): void {
   const original: unknown = Module.prototype.require
   const files = registry.flatMap((entry) => entry.cjsFiles ?? []).map((file) => file.replace(/\.[cm]?js$/, ''))
   new RequireHook(
@@ -49,6 +51,7 @@ function hookRequire({ engine, registry }: HookOptions, packages: string[], buil
     <T>(exports: T, name: string, baseDir: string | undefined): T => {
       const given = guard('require-hook', () => {
         if (baseDir === undefined) {
+          builtinLoaded?.(name, exports)
           engine.moduleLoaded(exports, { name, version: process.versions.node, file: undefined, format: 'cjs' })
           // `https` and `http2` are built on classes of `http`, which Node loads without a `require` that could be seen.
           if ((name === 'https' || name === 'http2') && builtins.includes('http')) Module.prototype.require.call(module, 'http')

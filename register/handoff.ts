@@ -1,9 +1,12 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import path from 'node:path'
+import { childTraceparent } from '../src/core/child-traceparent.ts'
 import { currentSpan } from '../src/core/context.ts'
 import { guard } from '../src/core/guard.ts'
+import { patchPath } from '../src/core/patch.ts'
 import { traceparentOf } from '../src/core/recorder.ts'
 import type { RemoteContext } from '../src/core/recorder.ts'
+import { disguise, wrapOnce } from '../src/core/wrap.ts'
 import { parseTraceparent } from '../src/semantics/propagation.ts'
 import { HANDOFF_VARIABLE } from './handoff-variable.ts'
 import { namesAgent } from './preloads.ts'
@@ -37,42 +40,92 @@ interface SpawnOptions {
   args?: string[]
   envPairs?: string[]
 }
-type Child = { spawn?(options: SpawnOptions): unknown }
 
-/** Adds the handoff to every child process that will load the agent from `agentFolder`. */
-export function installHandoff(own: { sessionDir: string; instance: string }, bootFile: string): void {
-  const agentFolder = path.dirname(bootFile)
-  // Published by the constructor, before `spawn`, for spawn, fork, exec and cluster alike; an own `spawn` of this one object, for one call.
-  diagnosticsChannel.subscribe('child_process', (message) => {
-    guard('handoff', () => {
-      const { process: child } = message as { process: Child }
-      const { spawn } = child
-      if (typeof spawn !== 'function') return
-      const once = function (this: Child, ...args: [SpawnOptions]): unknown {
-        delete this.spawn
-        guard('handoff', () => {
-          const [options] = args
-          if (Array.isArray(options?.envPairs) && loadsAgent(options, agentFolder)) options.envPairs.push(describe(own))
-        })
-        return Reflect.apply(spawn, this, args)
-      }
-      Object.defineProperty(child, 'spawn', { value: once, writable: true, enumerable: false, configurable: true })
+/** Gives the handoff to every child process that will load the agent. */
+export class ChildHandoff {
+  private readonly own: { sessionDir: string; instance: string }
+  private readonly agentFolder: string
+
+  constructor(own: { sessionDir: string; instance: string }, bootFile: string) {
+    this.own = own
+    this.agentFolder = path.dirname(bootFile)
+  }
+
+  /** Also where the app never loads `child_process` itself (cluster): every child is published by its constructor, before it is started. */
+  install(load: () => unknown): void {
+    const prepare = (): void => {
+      diagnosticsChannel.unsubscribe('child_process', prepare)
+      guard('handoff', () => this.wrap(load() as Record<string, unknown>))
+    }
+    diagnosticsChannel.subscribe('child_process', prepare)
+  }
+
+  /** Wraps the functions of `child_process` that start something. To be done before the engine does: a child is started inside its span. */
+  wrap(childProcess: Record<string, unknown>): void {
+    const patch = (path: string, give: (args: unknown[]) => unknown[] | undefined): void => {
+      patchPath(childProcess, path, (original) =>
+        wrapOnce(original, HANDOFF, (fn) =>
+          disguise(fn, (self, args) => Reflect.apply(fn, self, guard('handoff', () => give(args)) ?? args)),
+        ),
+      )
+    }
+    // `spawn`, `fork`, `exec`, `execFile` and cluster alike.
+    patch('ChildProcess.prototype.spawn', (args) => this.describe(args))
+    patch('spawnSync', (args) => this.withHandoff(args, true))
+    patch('execFileSync', (args) => this.withHandoff(args, true))
+    patch('execSync', (args) => this.withHandoff(args, false))
+  }
+
+  /** The options are Node's own copy of what the app gave. */
+  private describe(given: unknown[]): undefined {
+    const [options] = given as [SpawnOptions | undefined]
+    const envPairs = options?.envPairs
+    if (!Array.isArray(envPairs)) return
+    const nodeOptions = envPairs.find((pair) => pair.startsWith('NODE_OPTIONS='))
+    if (this.loadsAgent(options?.args ?? [], nodeOptions))
+      envPairs.push(`${HANDOFF_VARIABLE}=${this.text(childTraceparent.take(options as object))}`)
+  }
+
+  /** The options are replaced by a copy whose environment has the handoff. */
+  private withHandoff(given: readonly unknown[], hasArgs: boolean): unknown[] | undefined {
+    const [, second] = given
+    const at = hasArgs && (Array.isArray(second) || second === undefined || second === null) ? 2 : 1
+    const options = given[at] ?? {}
+    if (typeof options !== 'object') return undefined
+    const env: unknown = (options as { env?: unknown }).env ?? process.env
+    if (typeof env !== 'object' || env === null) return undefined
+    const nodeOptions: unknown = (env as Record<string, unknown>)['NODE_OPTIONS']
+    const flags = hasArgs && Array.isArray(second) ? (second as unknown[]).filter((arg) => typeof arg === 'string') : []
+    if (!this.loadsAgent(flags, typeof nodeOptions === 'string' ? nodeOptions : undefined)) return undefined
+    // Node takes inherited variables, too.
+    const withText = { ...inherited(env), [HANDOFF_VARIABLE]: this.text() }
+    const args = [...given]
+    if (args.length < at) args.push(undefined)
+    args[at] = { ...options, env: withText }
+    return args
+  }
+
+  private text(ofChild?: string): string {
+    const { sessionDir: session, instance } = this.own
+    const span = currentSpan()
+    const isKnown = span !== undefined && (!span.ended || span.isElsewhere)
+    const traceparent = ofChild ?? (isKnown ? traceparentOf(span) : undefined)
+    return JSON.stringify({ session, instance, traceparent })
+  }
+
+  private loadsAgent(args: readonly string[], nodeOptions: string | undefined): boolean {
+    if (nodeOptions !== undefined && namesAgent(nodeOptions, this.agentFolder)) return true
+    return args.some((arg, index) => {
+      const flag = arg.startsWith('--import') || arg.startsWith('--require') || arg === '-r'
+      return flag && namesAgent(arg.includes('=') ? arg : (args[index + 1] ?? ''), this.agentFolder)
     })
-  })
+  }
 }
 
-function describe(own: { sessionDir: string; instance: string }): string {
-  const span = currentSpan()
-  const traceparent = span === undefined || (span.ended && !span.isElsewhere) ? undefined : traceparentOf(span)
-  return `${HANDOFF_VARIABLE}=${JSON.stringify({ session: own.sessionDir, instance: own.instance, traceparent })}`
-}
+const HANDOFF = {}
 
-function loadsAgent(options: SpawnOptions, agentFolder: string): boolean {
-  const fromArgs = options.args?.some((arg, index, all) => {
-    const flag = arg.startsWith('--import') || arg.startsWith('--require') || arg === '-r'
-    return flag && namesAgent(arg.includes('=') ? arg : (all[index + 1] ?? ''), agentFolder)
-  })
-  if (fromArgs === true) return true
-  const nodeOptions = options.envPairs?.find((pair) => pair.startsWith('NODE_OPTIONS='))
-  return nodeOptions !== undefined && namesAgent(nodeOptions, agentFolder)
+function inherited(env: object): Record<string, unknown> {
+  const all: Record<string, unknown> = {}
+  for (const key in env) all[key] = (env as Record<string, unknown>)[key]
+  return all
 }

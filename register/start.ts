@@ -1,3 +1,4 @@
+import Module from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
@@ -32,7 +33,7 @@ import type { ProbeQuestion } from '../src/profiling/app-probe.ts'
 import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
 
 import type { SpillEnd } from '../src/writer/spill.ts'
-import { installHandoff } from './handoff.ts'
+import { ChildHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
 import { carryMessages, newMessageTable } from './messages.ts'
 import { createProfiling, startHeapSampling } from './profiling.ts'
@@ -178,8 +179,18 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   })
   for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
-  installHandoff(shared.process, bootFile)
-  installModuleHooks({ engine, registry, ownRequire, bootFile, say: (text) => sayOnce(shared.control, config.log, text) })
+  const toChildren = new ChildHandoff(shared.process, bootFile)
+  toChildren.install(() => Module.prototype.require.call(module, 'child_process') as unknown)
+  installModuleHooks({
+    engine,
+    registry,
+    ownRequire,
+    bootFile,
+    builtinLoaded(name, exports) {
+      if (name === 'child_process') toChildren.wrap(exports as Record<string, unknown>)
+    },
+    say: (text) => sayOnce(shared.control, config.log, text),
+  })
 }
 
 function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient {

@@ -147,8 +147,10 @@ export interface Target<S extends CallShape = CallShape> {
   inject?(call: Call<S>, traceparent: string, tracestate: string | undefined): void
   /** Host the call goes to, for the allow list of `inject`. */
   destination?(call: Call<S>): string | undefined
-  /** `message`: what `inject` writes to is a message to a broker, queue or peer, not a request to a host: allowed unless `PERF_PROPAGATE_MESSAGES` is off. */
-  carrier?: 'message'
+  /** `message`: what `inject` writes to is a message to a broker, queue or peer, not a request to a host: allowed unless `PERF_PROPAGATE_MESSAGES` is off. `process`: to a child process of this one: always allowed. */
+  carrier?: 'message' | 'process'
+  /** The function runs in its caller's context, not in that of the span: the sockets and streams it makes call back for the caller. */
+  callersContext?: boolean
   /**
    * With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. With `promise`: does so for the calls that
    * give none.

@@ -132,7 +132,7 @@ export function targetInvoke(
   module: LoadedModule,
   runtime: Runtime,
 ): Invoke {
-  const { settles } = target
+  const { settles, callersContext = false } = target
   return (self, args) => {
     if (!runtime.recording || isSwitchedOff(integration)) return reflectApply(original, self, args)
     const call: Call = target.key === undefined ? { self, args, module } : { self, args, module, key: target.key }
@@ -163,7 +163,7 @@ export function targetInvoke(
       result = runDispatched(active, original, self, args)
     } else {
       try {
-        result = runWith(active.span, original, self, args)
+        result = callersContext ? reflectApply(original, self, args) : runWith(active.span, original, self, args)
       } catch (error) {
         active.end({ ok: false, error })
         throw error
@@ -255,6 +255,7 @@ export function beginCall(
 }
 
 function mayInject(target: AnyTarget, call: Call, runtime: Runtime): boolean {
+  if (target.carrier === 'process') return true
   return target.carrier === 'message' ? runtime.propagatesMessages : runtime.allowsPropagation(target.destination?.(call))
 }
 

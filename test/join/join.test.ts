@@ -12,11 +12,13 @@ const runNode = async (args: readonly string[], options: RunOptions): Promise<Ra
 const WAYS = `
 import child_process from 'node:child_process'
 import cluster from 'node:cluster'
+import { EventEmitter } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { span } from '@perf/agent/api'
 const child = fileURLToPath(new URL('./child.cjs', import.meta.url))
-const { fork, spawn, exec, execFile } = child_process
+const { fork, spawn, exec, execFile, spawnSync, execSync, execFileSync } = child_process
+const done = (code) => { const it = new EventEmitter(); setImmediate(() => it.emit('exit', code)); return it }
 const own = { PATH: process.env.PATH, MINE: '1', ...(process.env.NODE_OPTIONS && { NODE_OPTIONS: process.env.NODE_OPTIONS }), ...(process.env.PERF_SESSION && { PERF_SESSION: process.env.PERF_SESSION, PERF_DIR: process.env.PERF_DIR }) }
 const inherit = { stdio: 'inherit' }
 const show = (child) => { child.stdout?.pipe(process.stdout, { end: false }); child.stderr?.pipe(process.stderr, { end: false }); return child }
@@ -30,6 +32,10 @@ const ways = {
   exec: (mark) => show(exec(JSON.stringify(process.execPath) + ' ' + JSON.stringify(child) + ' ' + JSON.stringify(mark))),
   'exec with env': (mark) => show(exec(JSON.stringify(process.execPath) + ' ' + JSON.stringify(child) + ' ' + JSON.stringify(mark), { env: own })),
   execFile: (mark) => show(execFile(process.execPath, [child, mark])),
+  spawnSync: (mark) => done(spawnSync(process.execPath, [child, mark], inherit).status),
+  'spawnSync with env': (mark) => done(spawnSync(process.execPath, [child, mark], { ...inherit, env: own }).status),
+  execFileSync: (mark) => done(execFileSync(process.execPath, [child, mark], inherit) ?? 0),
+  execSync: (mark) => done(execSync(JSON.stringify(process.execPath) + ' ' + JSON.stringify(child) + ' ' + JSON.stringify(mark), { env: own, stdio: 'inherit' }) ?? 0),
   cluster: (mark) => { cluster.setupPrimary({ exec: child, args: [mark] }); return cluster.fork() },
   worker: (mark) => new Worker(new URL('./child.cjs', import.meta.url), { argv: [mark] }),
   'worker with env': (mark) => new Worker(new URL('./child.cjs', import.meta.url), { argv: [mark], env: own }),
@@ -67,7 +73,19 @@ const FILES = {
 
 const PROCESSES = ['fork', 'fork with env', 'fork with execArgv', 'cluster']
 const THREADS = ['worker', 'worker with env', 'worker in a worker', 'child of a worker']
-const MORE = ['spawn', 'spawn with env', 'spawn through a shell', 'exec', 'exec with env', 'execFile', 'worker from text']
+const MORE = [
+  'spawn',
+  'spawn with env',
+  'spawn through a shell',
+  'exec',
+  'exec with env',
+  'execFile',
+  'spawnSync',
+  'spawnSync with env',
+  'execFileSync',
+  'execSync',
+  'worker from text',
+]
 const THROUGH = ['worker in a worker', 'child of a worker']
 
 describe.each([
@@ -85,7 +103,7 @@ describe.each([
 
   it('children that Node does not hand the flag to run as they are', async () => {
     const cwd = writeProject(FILES)
-    const ways = ['spawn', 'exec', 'execFile', 'spawn with env']
+    const ways = ['spawn', 'exec', 'execFile', 'spawn with env', 'spawnSync', 'execSync']
     const bare = await runNode(['main.mjs', ...ways], { cwd })
     const run = await runNode([flag, '@perf/agent', 'main.mjs', ...ways], { cwd })
     expect([lines(run), run.stderr]).toEqual([lines(bare), bare.stderr])
@@ -177,6 +195,8 @@ function lines({ stdout }: { stdout: string }): string[] {
   return stdout.trim().split('\n').sort()
 }
 
+const isThread = (way: string): boolean => way.startsWith('worker')
+
 function expectJoined({ spans, processes }: Recording, ways: readonly string[]): void {
   const byId = new Map(spans.map((span) => [span.spanId, span]))
   const places = ways.map((way) => {
@@ -185,7 +205,15 @@ function expectJoined({ spans, processes }: Recording, ways: readonly string[]):
       path.push(span.name)
     return path
   })
-  expect(places).toEqual(ways.map((way) => [`below ${way}`, `in ${way}`, ...(THROUGH.includes(way) ? ['between'] : []), way]))
+  expect(places).toEqual(
+    ways.map((way) => [
+      `below ${way}`,
+      `in ${way}`,
+      ...(isThread(way) ? [] : ['node']),
+      ...(THROUGH.includes(way) ? ['between'] : []),
+      way,
+    ]),
+  )
   for (const way of ways) {
     const trace = spans.find(({ name }) => name === way)?.traceId
     expect(spans.find(({ name }) => name === `below ${way}`)?.traceId, way).toBe(trace)
@@ -194,6 +222,5 @@ function expectJoined({ spans, processes }: Recording, ways: readonly string[]):
   const children = processes.filter((process) => process !== main && process.instance !== main?.parentInstance)
   expect(main).toBeDefined()
   expect(children.map(({ parentInstance }) => parentInstance)).toEqual(children.map(() => main?.instance))
-  const isThread = (way: string) => way.startsWith('worker')
   expect(children).toHaveLength(ways.filter((way) => !isThread(way)).length)
 }

@@ -24,7 +24,9 @@ const ALWAYS = [
 ]
 /** Node 20 cannot catch the first import of a module of its own, so those are patched at once. */
 const AT_ONCE =
-  nodeMajor() >= 22 ? [] : ['http-client', 'http-server', 'http2-client', 'http2-server'].map((name) => `dist/integrations/${name}.cjs`)
+  nodeMajor() >= 22
+    ? []
+    : ['child-process', 'http-client', 'http-server', 'http2-client', 'http2-server'].map((name) => `dist/integrations/${name}.cjs`)
 
 describe.each(['esm', 'cjs'] as const)('a recorded program that is %s', (format) => {
   it('loads the preload and nothing else when it uses no library', async () => {

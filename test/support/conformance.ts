@@ -14,7 +14,7 @@ import { describeWithService, type Service } from './services.ts'
 export interface IntegrationSuite {
   /** Name of the file in `test/scenarios`: every exported async function is a case; `setup`, `teardown`, `operation` are reserved. */
   scenario: string
-  /** Library of the version matrix in `scripts/install-versions.mjs`. */
+  /** Library of the version matrix in `scripts/install-versions.mjs`, or a module of Node: `node:dns`. */
   library: string
   /** Spans each case must leave below its own, in order of their start. */
   expect: Record<string, ExpectedSpan[] | ((version: string) => ExpectedSpan[])>
@@ -53,12 +53,12 @@ interface Report {
 /** Declares the tests of one integration: its scenario on every version of its library that runs on the Node under test. */
 export async function testIntegration(definition: Integration, suite: IntegrationSuite): Promise<void> {
   const declare = () => {
-    for (const version of versionsFor(suite.library, nodeMajor())) {
+    for (const version of isOfNode(suite) ? [`of Node ${nodeMajor()}`] : versionsFor(suite.library, nodeMajor())) {
       for (const format of ['esm', 'cjs'] as const) {
         describe(`${suite.library} ${version} ${format}`, () => testVersion(definition, suite, version, format))
       }
     }
-    if (suite.unsupported === false) return
+    if (suite.unsupported === false || isOfNode(suite)) return
     it.each(['esm', 'cjs'] as const)('leaves an unsupported version alone and reports it (%s)', (format) =>
       testUnsupported(definition, suite, format),
     )
@@ -67,13 +67,18 @@ export async function testIntegration(definition: Integration, suite: Integratio
   else await describeWithService(suite.service, definition.name, declare)
 }
 
+/** There is one version of it: that of the Node under test. */
+function isOfNode({ library }: IntegrationSuite): boolean {
+  return library.startsWith('node:')
+}
+
 function testVersion(definition: Integration, suite: IntegrationSuite, version: string, format: Format): void {
   const canary = `canary-${Math.random().toString(36).slice(2, 12)}`
   const run = (agent: 'import' | 'none', env: Record<string, string> = {}) =>
     runScenario(suite, {
       format,
       agent,
-      packages: [`${suite.library}@${version}`],
+      packages: isOfNode(suite) ? [] : [`${suite.library}@${version}`],
       env: { ...selection(definition), CANARY: canary, ...env },
     })
   let bare: Recorded
