@@ -6,6 +6,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
   { name: 'bullmq', modules: ['bullmq'], kind: 'messaging' },
+  { name: 'child-process', modules: ['node:child_process'], kind: 'process' },
   { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
