@@ -83,9 +83,12 @@ export const MATRIX = [
   { lib: 'mongoose', version: '9.12.1' },
 
   // Vector stores
-  { lib: '@qdrant/js-client-rest', version: '1.8.0' },
-  { lib: '@qdrant/js-client-rest', version: '1.18.0' },
+  // Until 1.18 its undici does not fit the fetch of Node 26.
+  { lib: '@qdrant/js-client-rest', version: '1.8.0', until: 25 },
+  { lib: '@qdrant/js-client-rest', version: '1.18.0', until: 25 },
   { lib: '@qdrant/js-client-rest', version: '1.19.0', node: 22 },
+  { lib: 'chromadb', version: '1.10.5' },
+  { lib: 'chromadb', version: '3.5.0' },
 
   // HTTP and RPC
   { lib: 'koa', version: '2.0.0', with: ['@koa/router@8.0.0', 'koa-mount@4.2.0'] },
