@@ -6,6 +6,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'amqplib', integration: 'amqplib', texts: ['Channel ended, no reply will be forthcoming'] },
   { name: '@anthropic-ai/sdk', integration: 'anthropic', texts: ['X-Stainless-Runtime', 'anthropic-version'] },
   { name: 'bullmq', integration: 'bullmq', texts: ['BullMQ: Your redis options maxRetriesPerRequest must be null'] },
+  { name: 'chromadb', integration: 'chromadb', texts: ['ChromaConnectionError'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
