@@ -1,5 +1,6 @@
 import { defineIntegration, target, type Attributes, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { endpointAt, endpointOf, failed, withParameters, type Address, type Endpoint } from '../semantics/db.ts'
+import { cacheEnd, cacheOperation, withCacheKey } from '../semantics/redis-cache.ts'
 import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 
 // ioredis 5 and 6, one server (Cluster is not covered). One span per command, one per pipeline or transaction. The channels
@@ -56,7 +57,7 @@ export default defineIntegration({
       settles: 'observed',
       start: ({ self, args: [command, stream] }) =>
         stream !== undefined || isHandshake(self, command) ? undefined : startCommand(self, command),
-      end: endCommand,
+      end: endAnswered,
       observe: ({ self, args: [command] }, _result, end) => {
         if (isPending(self, command)) watch(command, end)
         else if (command.isResolved === true) end({ ok: true, result: undefined })
@@ -69,7 +70,7 @@ export default defineIntegration({
       versions: VERSIONS,
       settles: 'observed',
       start: ({ self, args: [command] }) => (isAutomatic(self) ? startCommand(self.redis, command) : undefined),
-      end: endCommand,
+      end: endAnswered,
       observe: ({ args: [command] }, _result, end) => watch(command, end),
     }),
     target<BatchCall>({
@@ -87,7 +88,7 @@ export default defineIntegration({
       versions: VERSIONS,
       settles: 'callback',
       start: ({ self }) => ({ name: 'CONNECT', kind: 'client', attributes: endpoint(self).attributes }),
-      end: endCommand,
+      end: (_call, outcome) => (outcome.ok ? undefined : endFailed(outcome.error)),
     }),
   ],
 })
@@ -95,15 +96,18 @@ export default defineIntegration({
 function startCommand(redis: Redis, command: Command): SpanStart | undefined {
   if (command[observed] === true) return undefined
   const name = nameOf(command)
-  const start = endpoint(redis).operation(name, BLOCKING.has(name) ? { 'perf.db.blocking': true } : undefined)
-  return HOLDS_SECRETS.has(name) ? start : withParameters(start, command.args)
+  const start = endpoint(redis).operation(name, BLOCKING.has(name) ? { 'perf.db.blocking': true } : cacheOperation(name))
+  return HOLDS_SECRETS.has(name) ? start : withCacheKey(withParameters(start, command.args), name, command.args)
 }
 
-function endCommand(_call: unknown, outcome: Outcome): SpanEnd | undefined {
-  if (outcome.ok) return undefined
-  const code = codeOf(outcome.error)
+function endAnswered({ args: [command] }: Call<CommandCall> | Call<QueueCall>, outcome: Outcome): SpanEnd | undefined {
+  return outcome.ok ? cacheEnd(nameOf(command), command.args, outcome.result) : endFailed(outcome.error)
+}
+
+function endFailed(error: unknown): SpanEnd {
+  const code = codeOf(error)
   // How a defined command finds out that the server does not know its script yet; EVAL follows.
-  return code === 'NOSCRIPT' ? { status: 'unset', attributes: { 'db.response.status_code': code } } : failure(outcome.error, code)
+  return code === 'NOSCRIPT' ? { status: 'unset', attributes: { 'db.response.status_code': code } } : failure(error, code)
 }
 
 /** What a script replies with is the app's own text, with whatever it puts there. */
@@ -120,7 +124,7 @@ function watch(command: Command, end: (outcome: Outcome) => void): void {
   const { resolve, reject } = command
   command[observed] = true
   command.resolve = (value) => {
-    end({ ok: true, result: undefined })
+    end({ ok: true, result: value })
     return resolve(value)
   }
   command.reject = (error) => {

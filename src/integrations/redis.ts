@@ -9,6 +9,7 @@ import {
   type SpanStart,
 } from '../core/integration.ts'
 import { endpointOf, failed, moveTo, withParameters, type Address, type Endpoint } from '../semantics/db.ts'
+import { cacheEnd, cacheOperation, withCacheKey } from '../semantics/redis-cache.ts'
 import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 
 // node-redis 4 to 6 (`redis`, which is `@redis/client` 1, 5 and 6), its pools included; a cluster by the clients of its nodes.
@@ -138,14 +139,14 @@ function endSend({ self, args: [command] }: Call<SendCall>, outcome: Outcome): S
 }
 
 function startCommand(client: Client, name: string, args: readonly unknown[]): SpanStart {
-  const start = endpoint(client).operation(name, BLOCKING.has(name) ? { 'perf.db.blocking': true } : undefined)
-  return HOLDS_SECRETS.has(name) ? start : withParameters(start, args)
+  const start = endpoint(client).operation(name, BLOCKING.has(name) ? { 'perf.db.blocking': true } : cacheOperation(name))
+  return HOLDS_SECRETS.has(name) ? start : withCacheKey(withParameters(start, args), name, args)
 }
 
 function endCommand(client: Client, name: string, args: readonly unknown[], outcome: Outcome): SpanEnd | undefined {
   if (outcome.ok) {
     if (name === 'SELECT') moveTo(ownerOf(client), String(args.at(-1)))
-    return undefined
+    return cacheEnd(name, args, outcome.result)
   }
   const code = codeOf(outcome.error)
   // How a script's caller finds out that the server does not know it yet; EVAL follows.

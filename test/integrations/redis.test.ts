@@ -18,6 +18,15 @@ const noParameters = { payloads: [] }
 const error = { status: 'error' } as const
 const connect: ExpectedSpan = { name: 'CONNECT', kind: 'client', attributes: connection }
 const quit = command('QUIT', {}, noParameters)
+const isSize = (value: unknown) => Number(value) > 0
+const keyed = { payloads: ['db.query.parameters', 'cache.key'] }
+const get = (hit: boolean) =>
+  command('GET', { 'perf.cache.operation': 'get', 'perf.cache.hit': hit, ...(hit && { 'perf.cache.bytes': isSize }) }, keyed)
+const set = (ttlMs?: number, operation = 'SET') =>
+  command(operation, { 'perf.cache.operation': 'set', 'perf.cache.bytes': isSize, ...(ttlMs && { 'perf.cache.ttl_ms': ttlMs }) }, keyed)
+const mget = command('MGET', { 'perf.cache.operation': 'get', 'perf.cache.hit': false, 'perf.cache.asked': 2, 'perf.cache.hits': 1 })
+const del = command('DEL', { 'perf.cache.operation': 'delete' }, keyed)
+const cacheCommands = [get(false), set(60_000, 'SETEX'), set(60_000, 'PSETEX'), set(1000), set(), get(true), mget, del]
 const operations = ['GET', 'STRLEN', 'EXISTS', 'TTL', 'TYPE', 'PTTL', 'LLEN']
 const isFour = (version: string) => version.startsWith('1.')
 const at = (namespace: string) => ({ 'server.address': '127.0.0.1', 'db.namespace': namespace })
@@ -26,9 +35,10 @@ await testIntegration(redisIntegration, {
   scenario: 'redis',
   library: '@redis/client',
   service: redis,
-  operation: (i) => [command(operations[i % operations.length] ?? '')],
+  operation: (i) => [i % operations.length === 0 ? get(false) : command(operations[i % operations.length] ?? '')],
   expect: {
-    promise: [command('SET'), command('GET')],
+    promise: [set(60_000), get(true)],
+    cache: cacheCommands,
     methodNames: (version) => [command('ZADD'), command('ZRANGE'), command('CLIENT', {}, isFour(version) ? noParameters : {})],
     raw: [command('EXISTS')],
     failure: [command('LPUSH'), command('INCR', failed('WRONGTYPE'), error)],
@@ -51,7 +61,7 @@ await testIntegration(redisIntegration, {
       command('EXISTS', at('2')),
       command('QUIT', at('2'), noParameters),
     ],
-    closed: [command('GET', { 'error.type': 'ClientClosedError' }, error)],
+    closed: [command('GET', { 'perf.cache.operation': 'get', 'error.type': 'ClientClosedError' }, { ...keyed, ...error })],
     // 4 falls back by itself; 5 and 6 send EVAL as a command of its own.
     script: (version) =>
       isFour(version) ? [command('EVALSHA')] : [command('EVALSHA', { 'db.response.status_code': 'NOSCRIPT' }), command('EVAL')],

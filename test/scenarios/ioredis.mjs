@@ -28,6 +28,17 @@ export async function promise() {
   return [set, (await redis.get('a')) === canary]
 }
 
+export async function cache() {
+  const missing = await redis.get('cached')
+  await redis.setex('cached', 60, canary)
+  await redis.psetex('cached', 60_000, canary)
+  await redis.set('cached', canary, 'PX', 1000)
+  await redis.set('cached', Buffer.from(canary))
+  const found = await redis.get('cached')
+  const [one, none] = await redis.mget('cached', 'nothing')
+  return [missing, found === canary, one === canary, none, await redis.del('cached')]
+}
+
 export function callback() {
   return new Promise((resolve, reject) => redis.strlen('a', (error, length) => (error ? reject(error) : resolve(length > 0))))
 }

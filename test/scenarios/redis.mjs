@@ -35,6 +35,17 @@ export async function promise() {
   return [set, (await client.get(key('a'))) === canary]
 }
 
+export async function cache() {
+  const missing = await client.get(key('cached'))
+  await client.setEx(key('cached'), 60, canary)
+  await client.pSetEx(key('cached'), 60_000, canary)
+  await client.set(key('cached'), canary, { PX: 1000 })
+  await client.set(key('cached'), Buffer.from(canary))
+  const found = await client.get(key('cached'))
+  const [one, none] = await client.mGet([key('cached'), key('nothing')])
+  return [missing, found === canary, one === canary, none, await client.del(key('cached'))]
+}
+
 /** Methods that are not called like their command. */
 export async function methodNames() {
   await client.zAdd(key('set'), { score: 1, value: 'one' })
