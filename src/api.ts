@@ -1,7 +1,7 @@
-import type { HandApi, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
+import type { CacheRecord, HandApi, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 import type { Attributes, Layer } from './core/integration.ts'
 
-export type { SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
+export type { CacheRecord, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 export type { Attributes, AttributeValue, Layer } from './core/integration.ts'
 
 // The agent is loaded before the app or not at all, so it is looked up once. Without it every function here is a no-op
@@ -80,6 +80,14 @@ export function currentSpan(): SpanHandle | undefined {
  */
 export function snapshot(name: string, fn: () => unknown, options: StateOptions = {}): StateHandle {
   return agent === undefined ? absentState : agent.snapshot(name, fn, options)
+}
+
+/**
+ * Records an operation of a cache of your own: counted always, and within a recorded span a span of its own, up to a limit per second.
+ * `recordCache({ cache: 'prices', operation: 'get', key: id, hit: price !== undefined })`
+ */
+export function recordCache(record: CacheRecord): void {
+  agent?.cache(record)
 }
 
 const nothing = (): void => {}

@@ -12,6 +12,22 @@ export interface HandApi {
   current(): SpanHandle | undefined
   event(name: string, attributes: Attributes): void
   snapshot(name: string, read: () => unknown, options: StateOptions): StateHandle
+  cache(record: CacheRecord): void
+}
+
+/** One operation of a cache of the app's own. */
+export interface CacheRecord {
+  /** Name of the cache, with few values. */
+  cache: string
+  operation: 'get' | 'set' | 'delete' | 'evict'
+  /** Only its keyed hash is kept: by it, a miss finds the `set` that followed. */
+  key?: string | number
+  /** Of a `get`. */
+  hit?: boolean
+  /** Size of the value. */
+  bytes?: number
+  /** Of a `set`: milliseconds the entry lives. */
+  ttlMs?: number
 }
 
 /** When snapshots of a state are taken, besides at once and on demand. */

@@ -7,6 +7,7 @@ import { settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
 import type { StateSnapshots } from './state-snapshots.ts'
+import { recordCacheOperation } from './wrap-cache.ts'
 import { ActiveCall, disguise, endSpan, startSpan } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
@@ -51,6 +52,9 @@ export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi
     event(name, attributes) {
       const span = currentSpan()
       if (span !== undefined) guard(INTEGRATION, () => runtime.recorder.event(span, name, attributes))
+    },
+    cache(record) {
+      if (runtime.recording) guard(INTEGRATION, () => recordCacheOperation(record, INTEGRATION, runtime))
     },
     snapshot(name, read, options) {
       return guard('snapshot', () => states.add(name, read, options)) ?? absentState

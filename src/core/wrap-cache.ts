@@ -4,6 +4,8 @@ import { currentSpan, runWith } from './context.ts'
 import { isSwitchedOff, noteFault } from './guard.ts'
 import { hiddenState } from './hidden-state.ts'
 import type { Attributes, CacheTarget, Call, LoadedModule, Outcome, SpanEnd } from './integration.ts'
+import type { CacheRecord } from './hand-api.ts'
+import type { Recorder } from './recorder.ts'
 import type { Ending } from './settle/ending.ts'
 import { settlePromise } from './settle/promise.ts'
 import type { Span } from './span.ts'
@@ -218,13 +220,7 @@ class CacheRecording {
   }
 
   private open(meter: CacheMeter, key: unknown, parent: Span): Span {
-    const { operation } = this.definition
-    const { recorder } = this.runtime
-    const attributes = { 'perf.cache.name': meter.name, 'perf.cache.operation': operation }
-    const span = recorder.start(`${operation} ${this.integration}`, this.layer, this.integration, undefined, attributes, parent)
-    const text = keyText(key)
-    if (text !== undefined) recorder.payload(span, { role: 'cache.key', value: text })
-    return span
+    return openSpan(meter, this.definition.operation, key, parent, this.layer, this.integration, this.runtime.recorder)
   }
 
   fail(error: unknown): void {
@@ -240,6 +236,49 @@ function guarded<T>(recording: CacheRecording, fn: () => T): T | undefined {
     recording.fail(error)
     return undefined
   }
+}
+
+/** Counts one operation that the app tells of, and gives it a span within the limit. */
+export function recordCacheOperation(record: CacheRecord, integration: string, runtime: Runtime): void {
+  const { cache, operation, key, hit, bytes, ttlMs } = record
+  const meter = cacheMeters(runtime.recorder).meter(String(cache), integration)
+  if (operation === 'set') meter.sets++
+  else if (operation === 'delete') meter.deletes++
+  else if (operation === 'evict') meter.evictions++
+  else if (hit === true) meter.hits++
+  else meter.misses++
+  const parent = currentSpan()
+  if (parent !== undefined && parent.weight > 0 && meter.hasSpan(hit === true)) {
+    meter.takeSpan()
+    const span = openSpan(meter, operation, key, parent, 'cache', integration, runtime.recorder)
+    const isRead = operation === 'get'
+    const attributes = { 'perf.cache.hit': isRead ? hit === true : undefined, 'perf.cache.bytes': bytes, 'perf.cache.ttl_ms': ttlMs }
+    runtime.recorder.end(span, false, attributes)
+  }
+  meter.tick()
+}
+
+function openSpan(
+  meter: CacheMeter,
+  operation: string,
+  key: unknown,
+  parent: Span,
+  layer: string,
+  integration: string,
+  recorder: Recorder,
+): Span {
+  const attributes = { 'perf.cache.name': meter.name, 'perf.cache.operation': operation }
+  const span = recorder.start(
+    `${operation} ${integration === 'api' ? meter.name : integration}`,
+    layer,
+    integration,
+    undefined,
+    attributes,
+    parent,
+  )
+  const text = keyText(key)
+  if (text !== undefined) recorder.payload(span, { role: 'cache.key', value: text })
+  return span
 }
 
 /** Keys that are objects are told apart by identity, of which nothing can be kept. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { cacheOpsQuery, cachesQuery } from './cache-views.ts'
 import { viewDocs } from './view-docs.ts'
 
 /** SQL text of a 64-bit id, empty ids as null. */
@@ -66,9 +67,8 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     errors: `SELECT ${BASE.replace('name,', 's.name, s.layer, s.integration,').replace('span_id', 's.span_id')}, e.message, e.stack, process, weight FROM spans s
       LEFT JOIN (SELECT span_id, min(attributes->>'exception.message') AS message, min(attributes->>'exception.stacktrace') AS stack
         FROM store.events WHERE name = 'exception' GROUP BY span_id) e ON e.span_id = s.span_key WHERE status = 'error'`,
-    cache_ops: `SELECT ${BASE}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}) AS cache, coalesce(${text('perf.cache.operation')}, ${text('db.operation.name')}) AS operation,
-      TRY_CAST(${text('perf.cache.hit')} AS BOOLEAN) AS hit, ${text('perf.cache.key_hash')} AS key_hash, ${number('perf.cache.ttl_ms', 'DOUBLE')} AS ttl_ms,
-      ${number('perf.cache.bytes')} AS bytes, integration, process, weight FROM spans WHERE layer = 'cache'`,
+    cache_ops: cacheOpsQuery({ base: BASE, text, number }),
+    caches: cachesQuery(),
     cpu_samples: `SELECT ${hex64('c.span_id')} AS span_id, CASE WHEN s.trace_id IS NOT NULL THEN ${hex128('s.trace_id')} END AS trace_id, s.name AS span_name, s.layer,
       f.function, f.file, f.line, c.self_us, ${time('c.time_ns')} AS time, c.process, c.thread, k.text AS stack, c.span_id AS span_key
       FROM store.samples c JOIN store.stacks k USING (stack) JOIN store.frames f USING (frame)
