@@ -1,9 +1,22 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { bindSpan, currentSpan } from './context.ts'
 import { maskMessagesOf } from './error-messages.ts'
+import { replaceFound, wrapFinding } from './finds.ts'
 import { wrapGiven } from './given.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
-import type { Binding, CacheTarget, Channel, Integration, LoadedModule, Log, LogChannel, Messages, Outcome, Target } from './integration.ts'
+import type {
+  Binding,
+  CacheTarget,
+  Channel,
+  Finds,
+  Integration,
+  LoadedModule,
+  Log,
+  LogChannel,
+  Messages,
+  Outcome,
+  Target,
+} from './integration.ts'
 import { subscribeLog, wrapLog } from './log.ts'
 import { wrapItems } from './items.ts'
 import { subscribeMessages } from './messages.ts'
@@ -181,9 +194,11 @@ export class Engine {
       if (target.type === 'log') return wrapLog(original, target, name, module, runtime)
       if (target.type === 'cache') return wrapCache(original, target, kind, name, module, runtime)
       if (target.items === true) return wrapItems(original, target, kind, name, module, runtime)
-      return target.given === undefined
-        ? wrapTarget(original, target, kind, name, module, runtime)
-        : wrapGiven(original, target, target.given, kind, name, module, runtime)
+      const wrapper =
+        target.given === undefined
+          ? wrapTarget(original, target, kind, name, module, runtime)
+          : wrapGiven(original, target, target.given, kind, name, module, runtime)
+      return target.finds === undefined ? wrapper : wrapFinding(wrapper, target.finds, kind, name, module, runtime)
     }
     const patched = patchThrough(exports, target, wrap)
     // The same function under another name must stay the same.
@@ -217,6 +232,7 @@ export class Engine {
     }
     const begin = (message: object): Span | undefined => {
       if (runtime.fault === where) throw new Error('injected by PERF_TEST_FAULT')
+      if (channel.finds !== undefined) replaceFound(channel.finds as Finds<never>, message, integration.kind, where, module, runtime)
       const started = channel.start(message)
       if (started === undefined) return undefined
       const span = startSpan(started, integration.kind, where, currentSpan(), runtime)
@@ -232,6 +248,10 @@ export class Engine {
     } else on('start', begin)
     on('error', (message) => {
       finish(message, { ok: false, error: (message as { error?: unknown }).error })
+    })
+    // `traceSync`, and what gives a promise or a value, is over here when it has a result.
+    on('end', (message) => {
+      if (stream === undefined && Object.hasOwn(message, 'result')) finish(message, { ok: true, result: Reflect.get(message, 'result') })
     })
     on('asyncEnd', (message) => {
       const { result } = message as { result?: unknown }

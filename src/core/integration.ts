@@ -14,12 +14,13 @@ export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer
  * How the end of a call is known.
  * - `return`: when the function returns or throws
  * - `promise`: when the returned promise settles (a plain return ends it at once)
+ * - `beside`: as `promise`, where who called it surely handles the rejection (a framework): the promise itself is handed on, in the same order
  * - `callback`: when the last function argument (or `callback` index) is called; without one, as `promise`
  * - `stream`: the result is (or resolves to) an async iterable; ends with it, in one of six ways
  * - `lazy`: an SDK promise that must not be touched (openai, anthropic): observed where the SDK itself parses
  * - `observed`: the definition's `observe` says when
  */
-export type Settles = 'return' | 'promise' | 'callback' | 'stream' | 'lazy' | 'observed'
+export type Settles = 'return' | 'promise' | 'beside' | 'callback' | 'stream' | 'lazy' | 'observed'
 
 /** Types of one target's call, given as `target<{ self: Client; args: [string]; result: Row[] }>({ … })`. */
 export interface CallShape {
@@ -167,10 +168,22 @@ export interface Target<S extends CallShape = CallShape> {
    * the place of the throw.
    */
   dispatched?: boolean
+  /** Functions to record besides, found in this call before it runs. */
+  finds?: Finds<Call<S>>
   /** Attribute that takes the span's own duration in milliseconds (`perf.pool.wait_ms`). */
   measures?: string
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
+}
+
+/** Functions of the app that are nowhere given one by one (the resolvers of a schema): where they are in what a call or message names. */
+export interface Finds<Seen> {
+  /** What holds them; searched once. `undefined`: nothing to search. */
+  root(seen: Seen): object | undefined
+  /** Objects and the keys they have the functions at; those are replaced there. */
+  places(root: object): Iterable<readonly [owner: object, key: string]>
+  /** How each is recorded; its `path` and `versions` say nothing. */
+  target: Target<never>
 }
 
 /** Events of a `TracingChannel` the library itself publishes: `tracing:<name>:start|end|asyncStart|asyncEnd|error`. */
@@ -182,6 +195,8 @@ export interface Channel<Message = unknown> {
   end?(message: Message, outcome: Outcome): SpanEnd | undefined
   /** What the library does within the event becomes part of the span; only where it publishes `start` with `runStores`, as `tracePromise` does. */
   nests?: boolean
+  /** Functions to record besides, found in the message of `start`. */
+  finds?: Finds<Message>
   /** The result is a stream, and the span ends with it. */
   stream?: StreamReading<never>
 }

@@ -19,7 +19,7 @@ import { errorType, traceparentOf } from './recorder.ts'
 import type { Recorder, RemoteContext } from './recorder.ts'
 import type { Ending } from './settle/ending.ts'
 import { settleLazy } from './settle/lazy.ts'
-import { settlePromise } from './settle/promise.ts'
+import { settleBeside, settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
 import { passOn } from './uncaught.ts'
@@ -176,6 +176,8 @@ export function targetInvoke(
       case 'promise':
         if (target.observe !== undefined && !isThenable(result)) return observe(active, target, call, result)
         return settlePromise(active, result)
+      case 'beside':
+        return guardedSettle(settleBeside, active, result)
       case 'callback':
         return callbackAt >= 0 ? result : settlePromise(active, result)
       case 'stream':

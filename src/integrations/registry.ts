@@ -11,6 +11,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
+  { name: 'graphql', modules: ['graphql'], kind: 'function' },
   { name: 'groq', modules: ['groq-sdk'], kind: 'ai' },
   { name: 'hono', modules: ['hono'], kind: 'http', esmFiles: ['hono/dist/router/smart-router/router.js', 'hono/dist/router/pattern-router/router.js', 'hono/dist/router/reg-exp-router/router.js', 'hono/dist/router/trie-router/router.js', 'hono/dist/router/linear-router/router.js'] },
   { name: 'http-client', modules: ['node:http', 'node:https'], kind: 'http' },

@@ -33,6 +33,17 @@ export function settlePromise(ending: End, result: unknown): unknown {
   return result
 }
 
+/** As `settlePromise`, for a promise whose taker handles its rejection: watched beside it and handed on as it is, in the same order. */
+export function settleBeside(ending: End, result: unknown): unknown {
+  if (!types.isPromise(result)) return settlePromise(ending, result)
+  void promiseThen.call(
+    result,
+    (value: unknown) => ending.end({ ok: true, result: value }),
+    (error: unknown) => ending.end({ ok: false, error }),
+  )
+  return result
+}
+
 function settleNative(ending: End, promise: Promise<unknown>): Promise<unknown> {
   const known = observed.get(promise)
   const derived = promiseThen.call(

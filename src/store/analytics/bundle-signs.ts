@@ -9,6 +9,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'chromadb', integration: 'chromadb', texts: ['ChromaConnectionError'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
+  { name: 'graphql', integration: 'graphql', texts: ['Must provide an operation.'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
   { name: 'hono', integration: 'hono', texts: ['Context is not finalized.'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
