@@ -6,10 +6,12 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildAddon, nodeUnderTest } from './native-build.mjs'
 
 /**
  * Lowest supported version and the newest of each major. `node` is the lowest Node major a version runs on, `until` the
- * highest; `with` are packages that are installed beside it (peers, or dependencies held back to their time).
+ * highest; `with` are packages that are installed beside it (peers, or dependencies held back to their time); with `build` its native part
+ * is compiled, for each major version of Node apart.
  */
 export const MATRIX = [
   { lib: 'pg', version: '8.0.3', with: ['pg-pool@3.1.0', 'pg-cursor@2.3.0', 'pg-query-stream@3.1.0'] },
@@ -64,6 +66,9 @@ export const MATRIX = [
   { lib: 'mariadb', version: '2.5.6' },
   { lib: 'mariadb', version: '3.0.0' },
   { lib: 'mariadb', version: '3.5.4' },
+  { lib: 'better-sqlite3', version: '11.0.0', until: 20, build: true },
+  { lib: 'better-sqlite3', version: '12.11.1', until: 24, build: true },
+  { lib: 'better-sqlite3', version: '13.2.0', node: 22 },
 
   // Document databases, mappers, Redis
   { lib: '@redis/client', version: '1.0.6' },
@@ -177,14 +182,14 @@ export function versionsFor(lib, major) {
 
 /** Folder of `node_modules` that holds `spec` (`pg@8.0.3`); installs it when it is not there. Throws with npm's output when that fails. */
 export function installedModules(spec) {
-  const folder = path.join(cacheFolder, spec)
+  const folder = folderOf(spec)
   const modules = path.join(folder, 'node_modules')
   const finished = path.join(folder, 'installed')
   if (existsSync(finished)) return modules
   mkdirSync(folder, { recursive: true })
   withLock(path.join(folder, 'lock'), () => {
     if (existsSync(finished)) return
-    const entry = MATRIX.find(({ lib, version }) => `${lib}@${version}` === spec)
+    const entry = entryOf(spec)
     writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n')
     const flags = [
       '--ignore-scripts',
@@ -201,13 +206,27 @@ export function installedModules(spec) {
       shell: process.platform === 'win32',
     })
     if (npm.status !== 0) throw new Error(`npm install ${spec} failed:\n${npm.stderr ?? npm.error}`)
+    if (entry?.build) buildAddon(path.join(modules, entry.lib), nodeUnderTest())
     writeFileSync(finished, '')
   })
   return modules
 }
 
+/** True when nothing is left to install for `spec`. */
+export function isInstalled(spec) {
+  return existsSync(path.join(folderOf(spec), 'installed'))
+}
+
+function folderOf(spec) {
+  return path.join(cacheFolder, entryOf(spec)?.build ? `${spec}-node${nodeUnderTest().major}` : spec)
+}
+
+function entryOf(spec) {
+  return MATRIX.find(({ lib, version }) => `${lib}@${version}` === spec)
+}
+
 function withLock(lock, run) {
-  const deadline = Date.now() + 180_000
+  const deadline = Date.now() + 600_000
   for (;;) {
     try {
       mkdirSync(lock)
@@ -215,7 +234,7 @@ function withLock(lock, run) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
       const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0)
-      if (age > 180_000) rmSync(lock, { recursive: true, force: true })
+      if (age > 600_000) rmSync(lock, { recursive: true, force: true })
       if (Date.now() > deadline) throw new Error(`${lock} is held by another installation`)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
     }
@@ -229,7 +248,7 @@ function withLock(lock, run) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const wanted = process.argv.slice(2)
-  const major = Number(process.versions.node.split('.')[0])
+  const { major } = nodeUnderTest()
   for (const { lib, version } of MATRIX) {
     const spec = `${lib}@${version}`
     const asked = wanted.length === 0 ? versionsFor(lib, major).includes(version) : wanted.includes(lib) || wanted.includes(spec)

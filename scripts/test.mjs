@@ -4,7 +4,7 @@
 //   PERF_TEST_NODE=<node binary>      what the recorded programs run on; default the Node that runs this
 //   PERF_TEST_REQUIRE_SERVICES=1      a service that is not there fails its tests, and so does a skip without a note that names a version
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { installMissing, root, say } from './install.mjs'
@@ -30,11 +30,11 @@ try {
 
 /** The library versions the tests run against, before the clock of a test runs. */
 async function installLibraries() {
-  const { MATRIX, versionsFor } = await import('./install-versions.mjs')
+  const { MATRIX, isInstalled, versionsFor } = await import('./install-versions.mjs')
   const major = majorUnderTest()
   const missing = MATRIX.filter(({ lib, version }) => versionsFor(lib, major).includes(version))
     .map(({ lib, version }) => `${lib}@${version}`)
-    .filter((spec) => !existsSync(path.join(root, '.cache', 'versions', spec, 'installed')))
+    .filter((spec) => !isInstalled(spec))
   if (missing.length === 0) return
   say(`installing ${missing.length} library versions into .cache/versions`)
   const script = path.join(root, 'scripts', 'install-versions.mjs')
