@@ -1,4 +1,5 @@
 import type { SessionReader } from '../store/query.ts'
+import { BLOCKING_CALLS } from './blocking-calls.ts'
 
 /** Garbage collections of one kind. */
 export interface GcReport {
@@ -54,9 +55,10 @@ export async function loopReport(reader: SessionReader, limit: number): Promise<
        max(duration_ms) AS max_ms FROM gc GROUP BY kind ORDER BY total_ms DESC`,
   )
   const stalls = await reader.rows<StallReport>(
-    `SELECT coalesce(call, function, '(not seen)') AS what, file, line, count(*) AS count, sum(s.duration_ms) AS total_ms, max(s.duration_ms) AS max_ms,
-       arg_max(p.name, s.duration_ms) AS span, arg_max(p.trace_id, s.duration_ms) AS trace_id
-     FROM stalls s LEFT JOIN spans p USING (span_id) GROUP BY ALL ORDER BY total_ms DESC LIMIT ${limit}`,
+    `SELECT coalesce(what, '(not seen)') AS what, arg_max(file, duration_ms) FILTER (file IS NOT NULL) AS file,
+       arg_max(line, duration_ms) FILTER (file IS NOT NULL) AS line, count(*) AS count, sum(duration_ms) AS total_ms, max(duration_ms) AS max_ms,
+       arg_max(span_name, duration_ms) AS span, arg_max(trace_id, duration_ms) AS trace_id
+     FROM (${BLOCKING_CALLS}) GROUP BY what, CASE WHEN held THEN '' ELSE concat(file, ':', line) END ORDER BY total_ms DESC LIMIT ${limit}`,
   )
   if (loop === undefined || (loop.rounds === 0 && stalls.length === 0)) return null
   const total = gc.reduce((sum, row) => sum + row.total_ms, 0)

@@ -10,7 +10,12 @@ export interface Address {
   host: string | undefined
   port: number | undefined
   namespace: string | undefined
+  /** A database inside the process, whose calls hold the event loop until they return. */
+  blocking?: boolean
 }
+
+/** Attribute of a span during which the event loop stood still from its start to its end. */
+const BLOCKING = 'perf.loop.blocking'
 
 /** Statements kept per endpoint; beyond it the cache starts anew. */
 const MAX_CACHED = 500
@@ -25,8 +30,9 @@ export class Endpoint {
   readonly #operations = new Map<string, SpanStart>()
   readonly #commands = new Map<string, SpanStart>()
 
-  constructor({ system, host, port, namespace }: Address) {
-    this.attributes = Object.freeze({ 'db.system.name': system, 'db.namespace': namespace, 'server.address': host, 'server.port': port })
+  constructor({ system, host, port, namespace, blocking }: Address) {
+    const where: Attributes = { 'db.system.name': system, 'db.namespace': namespace, 'server.address': host, 'server.port': port }
+    this.attributes = Object.freeze(blocking === true ? { ...where, [BLOCKING]: true } : where)
   }
 
   /** The start of a SQL statement: shared and frozen, the same object for the same text. */
@@ -78,7 +84,8 @@ export class Endpoint {
 const DIALECTS: Readonly<Record<string, Dialect>> = { mysql: 'mysql', mariadb: 'mysql', sqlite: 'sqlite' }
 
 function client(name: string, attributes: Attributes): SpanStart {
-  return Object.freeze({ name, kind: 'client', attributes: Object.freeze(attributes) })
+  const kind = attributes[BLOCKING] === true ? 'internal' : 'client'
+  return Object.freeze({ name, kind, attributes: Object.freeze(attributes) })
 }
 
 function keep(cache: Map<string, SpanStart>, key: string, start: SpanStart): SpanStart {
@@ -128,6 +135,12 @@ export function withBatchSize(start: SpanStart, size: number): SpanStart {
 export function mapperCall(endpoint: Endpoint, model: string, method: string, collection?: string): SpanStart {
   const named = { 'db.collection.name': collection, 'perf.orm.model': model, 'perf.orm.method': method }
   return { name: `${model}.${method}`, attributes: { ...endpoint.attributes, ...named } }
+}
+
+/** A start of a call that gives rows one by one: the app runs in between, so it does not hold the event loop. */
+export function notBlocking(start: SpanStart): SpanStart {
+  const { [BLOCKING]: _blocking, ...attributes } = start.attributes ?? {}
+  return { ...start, attributes }
 }
 
 /** A start with what was sent beside the statement. */

@@ -16,6 +16,24 @@ describe('blocking-call', () => {
     ]) // prettier-ignore
   })
 
+  it('names the statement of an embedded database that held the event loop, once where the stall watch saw it too', async () => {
+    const attributes = { 'db.system.name': 'sqlite', 'perf.loop.blocking': true }
+    const statements: Node[] = [
+      { name: 'select things', layer: 'db', ms: [0, 300], attributes },
+      { name: 'select things', layer: 'db', ms: [300, 350], attributes },
+      { name: 'select other', layer: 'db', ms: [350, 360], attributes },
+    ]
+    const stall = `INSERT INTO store.stalls (process, thread, start_ns, duration_ns, span_id, call, function, file, line, stack) SELECT process, thread, start_ns - 4000000, 304000000, 1, 'Statement.all', 'listThings', '/app/report.js', 40, '' FROM store.spans WHERE duration_ns = 300000000`
+    expect(await findAll(await recordingOf([{ ...request, children: statements }], { insert: [stall] }), [blockingCall])).toMatchObject([
+      {
+        severity: 'medium',
+        title: 'select things blocks the event loop for up to 300 ms in GET /report',
+        cost: { calls: 2, total_ms: 350 },
+        evidence: { places: [{ file: '/app/report.js', line: 40 }] },
+      },
+    ])
+  })
+
   it('is silent without stalls', async () => {
     expect(await findAll(await recordingOf([request]), [blockingCall])).toEqual([])
   })

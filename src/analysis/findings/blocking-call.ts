@@ -1,3 +1,4 @@
+import { BLOCKING_CALLS } from '../blocking-calls.ts'
 import { defineFinding } from '../finding.ts'
 
 interface Row {
@@ -11,14 +12,20 @@ interface Row {
   traces: (string | null)[]
 }
 
+/** Calls of an embedded database that are shorter are no finding each. */
+const LONG_CALL_MS = 20
+
 /** Code that blocked the event loop. */
 export default defineFinding<Row>({
   kind: 'blocking-call',
   about: 'Code that blocked the event loop for longer than the stall threshold: every other request waited for it.',
   sql: `
-    SELECT b.function, b.file, b.line, s.name AS span_name, count(*) AS calls, sum(b.duration_ms) AS total_ms, max(b.duration_ms) AS longest_ms,
-      (list(s.trace_id ORDER BY b.duration_ms DESC))[1:3] AS traces
-    FROM stalls b LEFT JOIN spans s USING (span_id) WHERE coalesce(b.function, s.name) IS NOT NULL GROUP BY ALL ORDER BY total_ms DESC LIMIT 50`,
+    SELECT CASE WHEN held THEN what ELSE function END AS function, arg_max(file, duration_ms) FILTER (file IS NOT NULL) AS file,
+      arg_max(line, duration_ms) FILTER (file IS NOT NULL) AS line, span_name, count(*) AS calls, sum(duration_ms) AS total_ms,
+      max(duration_ms) AS longest_ms, (list(trace_id ORDER BY duration_ms DESC))[1:3] AS traces
+    FROM (${BLOCKING_CALLS}) WHERE what IS NOT NULL AND (NOT held OR duration_ms >= ${LONG_CALL_MS})
+    GROUP BY CASE WHEN held THEN what ELSE function END, held, CASE WHEN held THEN '' ELSE concat(file, ':', line) END, span_name
+    ORDER BY total_ms DESC LIMIT 50`,
   find: (rows) =>
     rows.map((row) => {
       const what = row.function ?? row.span_name ?? 'Something'
