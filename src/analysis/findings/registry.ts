@@ -2,12 +2,14 @@
 import type { FindingKind } from '../finding.ts'
 import blockingCall from './blocking-call.ts'
 import bottleneck from './bottleneck.ts'
+import cacheStampede from './cache-stampede.ts'
 import cheaperModel from './cheaper-model.ts'
 import duplicatePrompt from './duplicate-prompt.ts'
 import errorGroup from './error-group.ts'
 import failingTool from './failing-tool.ts'
 import gcPressure from './gc-pressure.ts'
 import lostContext from './lost-context.ts'
+import lowHitRate from './low-hit-rate.ts'
 import missingStreaming from './missing-streaming.ts'
 import nPlusOne from './n-plus-one.ts'
 import oversizedContext from './oversized-context.ts'
@@ -15,6 +17,7 @@ import poolStarvation from './pool-starvation.ts'
 import promptCacheMiss from './prompt-cache-miss.ts'
 import repeatedCall from './repeated-call.ts'
 import sequentialAwaits from './sequential-awaits.ts'
+import shortTtl from './short-ttl.ts'
 import slowEndpoint from './slow-endpoint.ts'
 import slowFirstToken from './slow-first-token.ts'
 import slowQuery from './slow-query.ts'
@@ -25,12 +28,14 @@ import unusedTools from './unused-tools.ts'
 export const findingKinds: readonly FindingKind[] = [
   blockingCall,
   bottleneck,
+  cacheStampede,
   cheaperModel,
   duplicatePrompt,
   errorGroup,
   failingTool,
   gcPressure,
   lostContext,
+  lowHitRate,
   missingStreaming,
   nPlusOne,
   oversizedContext,
@@ -38,6 +43,7 @@ export const findingKinds: readonly FindingKind[] = [
   promptCacheMiss,
   repeatedCall,
   sequentialAwaits,
+  shortTtl,
   slowEndpoint,
   slowFirstToken,
   slowQuery,
