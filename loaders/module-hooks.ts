@@ -99,14 +99,19 @@ function urlOfFile(file: string): RegExp {
   return new RegExp(`/node_modules/${file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
 }
 
+/** What takes so long to load (8 ms) that programs which never import it must not pay for it. */
+const LOADED_LATE = new Set(['http2'])
+
 function hookImport(options: HookOptions, packages: string[], builtins: string[]): void {
   const { engine, registry, ownRequire, bootFile } = options
   const files = registry.flatMap((entry) => entry.esmFiles ?? []).map(urlOfFile)
   const kind = esmHooks(process.versions.node)
   if (kind === 'none') return
   const { Hook } = ownRequire('import-in-the-middle') as typeof import('import-in-the-middle')
-  new Hook(packages, { internals: true }, (exports: unknown, name: string, baseDir: string | void) => {
-    guard('import-hook', () => seen(engine, exports, name, baseDir ?? undefined, 'esm'))
+  const late = kind === 'sync' ? [] : builtins.filter((name) => LOADED_LATE.has(name))
+  new Hook([...packages, ...late], { internals: true }, (exports: unknown, name: string, baseDir: string | void) => {
+    if (late.includes(name)) guard('import-hook', () => lateBuiltin(engine, exports, name))
+    else guard('import-hook', () => seen(engine, exports, name, baseDir ?? undefined, 'esm'))
   })
   if (kind === 'sync') {
     const listed = new Set(packages)
@@ -120,10 +125,16 @@ function hookImport(options: HookOptions, packages: string[], builtins: string[]
     watchBuiltins(builtins)
   } else {
     // The hooks run in another thread there; a builtin cannot be caught at its first import, so it is patched now.
-    Module.register('import-in-the-middle/hook.mjs', pathToFileURL(bootFile), { data: { include: [...packages, ...files] } })
+    Module.register('import-in-the-middle/hook.mjs', pathToFileURL(bootFile), { data: { include: [...packages, ...late, ...files] } })
     // Not one that warns of being experimental when it is loaded.
-    for (const name of builtins) if (!name.startsWith('node:')) Module.prototype.require.call(module, name)
+    for (const name of builtins) if (!name.startsWith('node:') && !late.includes(name)) Module.prototype.require.call(module, name)
   }
+}
+
+/** What is imported of a builtin are copies of its functions; what they share (prototypes) is patched with the builtin itself. */
+function lateBuiltin(engine: Engine, copies: unknown, name: string): void {
+  Module.prototype.require.call(module, name)
+  engine.moduleLoaded(copies, { name, version: process.versions.node, file: undefined, format: 'esm' })
 }
 
 /** Patches a builtin right before its first import (importing it does not go through `require`). */

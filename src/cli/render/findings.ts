@@ -10,10 +10,17 @@ export function findingsTable(terminal: Terminal, findings: readonly Finding[], 
   const { paint, width } = terminal
   const blocks = findings.map((finding) => {
     const mark = severityMark(terminal, finding)
-    return `${mark} ${cut(oneLine(finding.title), width - 8, terminal)}\n        ${paint.dim([costOf(finding), finding.id].filter((text) => text !== '').join('  '))}`
+    return `${mark} ${titleLines(finding.title, width - 8, terminal)}\n        ${paint.dim([costOf(finding), finding.id].filter((text) => text !== '').join('  '))}`
   })
   const more = total > findings.length ? [paint.dim(`        + ${total - findings.length} more: perf-agent findings`)] : []
   return [...blocks, ...more].join('\n')
+}
+
+/** Two lines at most, the second below the first. */
+function titleLines(title: string, width: number, terminal: Terminal): string {
+  const [first = '', ...rest] = wrap(oneLine(title), width).split('\n')
+  const begin = cut(first, width, terminal)
+  return rest.length === 0 ? begin : `${begin}\n        ${cut(rest.join(' '), width, terminal)}`
 }
 
 /** One finding in full. */
@@ -49,7 +56,7 @@ function costOf({ cost }: Finding): string {
     cost.tokens === null ? undefined : `${count(cost.tokens)} tokens`,
   ].filter((text) => text !== undefined)
   const calls = `${count(cost.calls)} ${cost.calls === 1 ? 'time' : 'times'}`
-  return parts.length === 0 ? calls : `${parts.join(', ')} in ${calls}`
+  return parts.length === 0 ? calls : `${parts.join(', ')}, ${calls}`
 }
 
 const factText = (value: unknown): string =>

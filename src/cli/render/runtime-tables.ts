@@ -72,7 +72,7 @@ export function eventLoop(terminal: Terminal, loop: LoopReport | null): string {
     right('blocked'),
     right('times'),
     right('most'),
-    { head: 'by' },
+    { head: 'by', flexible: true },
     { head: 'at', flexible: true },
     { head: 'in', flexible: true },
     { head: 'trace' },
