@@ -95,6 +95,9 @@ export const MATRIX = [
   { lib: '@qdrant/js-client-rest', version: '1.19.0', node: 22 },
   { lib: 'chromadb', version: '1.10.5' },
   { lib: 'chromadb', version: '3.5.0' },
+  // Half a gigabyte a version: no third one for Node 20.
+  { lib: '@lancedb/lancedb', version: '0.22.3', with: ['apache-arrow@18.1.0'] },
+  { lib: '@lancedb/lancedb', version: '0.39.0', node: 22, with: ['apache-arrow@18.1.0'] },
 
   // HTTP and RPC
   { lib: 'koa', version: '2.0.0', with: ['@koa/router@8.0.0', 'koa-mount@4.2.0'] },
