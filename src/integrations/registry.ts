@@ -21,6 +21,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http2-server', modules: ['node:http2'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
   { name: 'koa', modules: ['koa', '@koa/router', 'koa-router'], kind: 'http' },
+  { name: 'lancedb', modules: ['@lancedb/lancedb'], kind: 'db' },
   { name: 'lru-cache', modules: ['lru-cache'], kind: 'cache' },
   { name: 'mariadb', modules: ['mariadb'], kind: 'db', esmFiles: ['mariadb/callback.js', 'mariadb/lib/pool.js'] },
   { name: 'mcp', modules: ['@modelcontextprotocol/sdk', '@modelcontextprotocol/client', '@modelcontextprotocol/server'], kind: 'mcp', esmFiles: ['@modelcontextprotocol/sdk/dist/esm/shared/protocol.js'], cjsFiles: ['@modelcontextprotocol/sdk/dist/cjs/shared/protocol.js'] },
