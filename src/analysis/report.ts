@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts'
 import { heapReport, type HeapReport } from './heap-report.ts'
 import { taskReport, type TaskReport } from './task-report.ts'
 import { loopReport, type LoopReport } from './loop-report.ts'
+import { cacheReport, type CacheReport } from './cache-report.ts'
 import { logReport, type LogReport } from './log-report.ts'
 import { memoryReport, type MemoryReport } from './memory-report.ts'
 import { outgoingTargets } from './outgoing-targets.ts'
@@ -118,6 +119,8 @@ export interface ReportData {
   loop: LoopReport | null
   /** Heap snapshots and where was allocated. */
   heap: HeapReport
+  /** Caches that were read, with what they saved and lost. */
+  caches: CacheReport[]
   /** Lines of the app's loggers; null when there was none. */
   logs: LogReport | null
   /** What the recording does not hold. */
@@ -188,6 +191,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
     tasks: await taskReport(reader, limit),
     loop: await loopReport(reader, limit),
     heap: await heapReport(reader, Math.min(5, limit)),
+    caches: await cacheReport(reader, limit),
     logs: await logReport(reader, limit),
     gaps: missing,
   }

@@ -3,6 +3,7 @@ import { cpuSection } from './cpu-tables.ts'
 import { findingsTable } from './findings.ts'
 import { count, duration, money } from './format.ts'
 import { allocationTables, heapGrowth } from './heap-report.ts'
+import { caches } from './caches.ts'
 import { logs } from './logs.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
@@ -28,6 +29,7 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'Garbage collection', collections(terminal, data.loop)),
     section(terminal, 'Endpoints', endpoints(terminal, data)),
     section(terminal, 'AI calls', aiCalls(terminal, data)),
+    section(terminal, 'Caches', caches(terminal, data.caches)),
     section(terminal, 'Slow queries', queries(terminal, data)),
     section(terminal, 'Errors', errors(terminal, data)),
     section(terminal, 'Logs', logs(terminal, data.logs)),

@@ -54,6 +54,6 @@ export function cachesQuery(): string {
         coalesce(c.evictions, s.evictions) AS evictions, entries, max_entries, coalesce(recorded, 0) AS recorded, computed_share, recompute_ms, hit_ms, tokens, usd, input_tokens, cached_tokens
       FROM counted c FULL JOIN seen s USING (cache, integration))
     SELECT cache, integration, hits, misses, hits / nullif(hits + misses, 0) AS hit_rate, sets, deletes, evictions, entries, max_entries, recorded, recompute_ms,
-      hits * greatest(0, recompute_ms - coalesce(hit_ms, 0)) AS saved_ms, misses * computed_share * recompute_ms AS lost_ms, misses * computed_share * tokens AS lost_tokens,
+      CASE WHEN recompute_ms IS NOT NULL THEN hits * greatest(0, recompute_ms - coalesce(hit_ms, 0)) END AS saved_ms, misses * computed_share * recompute_ms AS lost_ms, misses * computed_share * tokens AS lost_tokens,
       misses * computed_share * usd AS lost_usd, input_tokens, cached_tokens FROM joined`
 }
