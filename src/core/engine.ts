@@ -135,7 +135,9 @@ export class Engine {
     }
     const module: LoadedModule = { name: seen.name, version: seen.version, format: seen.format }
     const unsealed = seen.replaceable === true ? unseal(exports, pathsOf(integration, seen.file)) : undefined
-    const root = unsealed === undefined ? exports : unsealed.exports
+    // A module that is a function itself can be replaced where it is required.
+    const itself = seen.replaceable === true && typeof exports === 'function' && !Object.hasOwn(exports, 'default')
+    const root = itself ? { default: exports } : unsealed === undefined ? exports : unsealed.exports
     const missing: string[] = []
     let supported = 0
     let patched = 0
@@ -178,7 +180,7 @@ export class Engine {
       this.report(entry, seen, 'not-found', 'the functions to wrap are not where they were in other versions', missing)
     }
     unsealed?.seal()
-    return root
+    return itself ? (root as { default: unknown }).default : root
   }
 
   private patch(
