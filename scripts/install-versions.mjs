@@ -66,6 +66,8 @@ export const MATRIX = [
   { lib: 'mariadb', version: '2.5.6' },
   { lib: 'mariadb', version: '3.0.0' },
   { lib: 'mariadb', version: '3.5.4' },
+  { lib: 'postgres', version: '3.0.0' },
+  { lib: 'postgres', version: '3.4.9' },
   { lib: 'better-sqlite3', version: '11.0.0', until: 20, build: true },
   // Compiled for Node 24.19 or newer it aborts, without the agent, too: nodejs/node#65446.
   { lib: 'better-sqlite3', version: '12.11.1', until: 22, build: true },
