@@ -36,6 +36,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'pino', modules: ['pino'], kind: 'log' },
+  { name: 'postgres', modules: ['postgres'], kind: 'db', esmFiles: ['postgres/src/query.js', 'postgres/src/connection.js'] },
   { name: 'qdrant', modules: ['@qdrant/js-client-rest'], kind: 'db' },
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },
