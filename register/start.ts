@@ -223,6 +223,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
   for (const type of ['ping', 'sample', 'presence'] as const)
     writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
   passSignalsOn(writer)
+  ring.onFirstSpan = () => guard('writer', () => writer.post({ type: 'first-span' }))
   return writer
 }
 

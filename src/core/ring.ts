@@ -42,6 +42,8 @@ export class Ring {
   readonly slotDoubles: Float64Array
   readonly base: number
   readonly capacity: number
+  /** Called when the first span begins. */
+  onFirstSpan: (() => void) | undefined = undefined
   private readonly mask: number
   private readonly strings = new Map<string, number>()
   private readonly freeSlots: number[] = []
@@ -154,6 +156,7 @@ export class Ring {
       }
       slot = this.slotsUsed++
       this.header[Header.slotsUsed] = this.slotsUsed
+      if (slot === 0) this.onFirstSpan?.()
     }
     const word = slot * 16
     const words = this.slotWords

@@ -523,6 +523,8 @@ parentPort?.on('message', (message: { type?: string; number?: number; end?: EndM
   else if (message.type === 'cpu-profile') atWork(() => storeProfile(message as CpuProfileMessage))
   else if (message.type === 'heap-profile') atWork(() => storeHeapProfile(message as unknown as HeapProfileMessage))
   else if (message.type === 'heap-snapshot') void snapshots.take(message.reason ?? '')
+  // Opening the store takes longer than a tick: a kill shortly after the first span must not find it unopened.
+  else if (message.type === 'first-span') setTimeout(tick, 1)
   else if (message.type === 'signal') remote?.engine.onSignal(message.reason ?? '')
 })
 // The permission model forbids addons: better known at once than with the first span.
