@@ -179,11 +179,11 @@ function nest(version, rxjs) {
 
 const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
 
-/** Versions of `lib` that run on Node `major`, lowest first. */
+/** Versions of `lib` that run on Node `major`, lowest first; with `PERF_TEST_VERSIONS=ends` the lowest and the newest of them. */
 export function versionsFor(lib, major) {
-  return MATRIX.filter((entry) => entry.lib === lib && major >= (entry.node ?? 20) && major <= (entry.until ?? 99)).map(
-    (entry) => entry.version,
-  )
+  const all = MATRIX.filter((entry) => entry.lib === lib && major >= (entry.node ?? 20) && major <= (entry.until ?? 99))
+  const wanted = process.env.PERF_TEST_VERSIONS === 'ends' ? all.filter((_, i) => i === 0 || i === all.length - 1) : all
+  return wanted.map((entry) => entry.version)
 }
 
 /** Folder of `node_modules` that holds `spec` (`pg@8.0.3`); installs it when it is not there. Throws with npm's output when that fails. */
