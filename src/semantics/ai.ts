@@ -4,8 +4,8 @@ import type { Attributes, Payload, SpanEnd, SpanStart, StreamReading } from '../
 
 // Attributes of AI calls by the names of OpenTelemetry's GenAI conventions v1.41; our own start with `perf.ai.`.
 
-/** `gen_ai.operation.name`; the last two are ours, the conventions allow custom values. */
-export type AiOperation = 'chat' | 'text_completion' | 'embeddings' | 'generate_content' | 'count_tokens' | 'create_batch'
+/** `gen_ai.operation.name`; the last three are ours, the conventions allow custom values. */
+export type AiOperation = 'chat' | 'text_completion' | 'embeddings' | 'generate_content' | 'rerank' | 'count_tokens' | 'create_batch'
 
 /** What the provider said it billed. Nothing here is ever estimated. */
 export interface AiUsage {

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
+import cohere from '../../src/integrations/cohere.ts'
 import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
 import groq from '../../src/integrations/groq.ts'
@@ -110,7 +111,7 @@ it('tells a person in 80 columns, and the report names what was missed', async (
   expect((await runCli(['report', '--dir', run.perfDir])).stdout).toMatch(/Not in this recording\n- pg bundled: inside the bundle/)
 })
 
-const definitions: Integration[] = [anthropic, express, fastify, groq, ioredis, mistral, ollama, openai, pg, pino, winston]
+const definitions: Integration[] = [anthropic, cohere, express, fastify, groq, ioredis, mistral, ollama, openai, pg, pino, winston]
 /** What a package brings along itself. */
 const ALONG: Record<string, readonly string[]> = { fastify: ['pino'] }
 const versions = definitions.flatMap((definition) =>

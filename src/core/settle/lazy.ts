@@ -1,8 +1,10 @@
+import { types } from 'node:util'
 import type { Ending } from './ending.ts'
 import { replaceMethod } from './iterator.ts'
 import { settlePromise } from './promise.ts'
 import { isAbortError } from './stream-meter.ts'
 import { settleStream } from './stream.ts'
+import { isWrappedPromise, settleWrapped } from './wrapped-promise.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -45,8 +47,16 @@ const unasked = new FinalizationRegistry<Watch>((watch) => {
  * app did not ask for. A call that resolves to a stream ends with the stream. See docs/decisions/ai-promises.md.
  */
 export function settleLazy(ending: Ending, result: unknown): unknown {
-  if (!isLazy(result)) return settlePromise(ending, result)
+  if (!isLazy(result)) return settleOther(ending, result)
   observe({ ending, parsing: false, asked: false, arrived: false, promises: 0 }, result)
+  return result
+}
+
+/** What other SDKs, and older versions, give in its place. */
+function settleOther(ending: Ending, result: unknown): unknown {
+  if (isWrappedPromise(result)) settleWrapped(ending, result)
+  else if (ending.streamReading === undefined || !types.isPromise(result)) return settlePromise(ending, result)
+  else return settleStream(ending, result)
   return result
 }
 

@@ -8,6 +8,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'better-sqlite3', integration: 'better-sqlite3', texts: ['In-memory/temporary databases cannot be readonly'] },
   { name: 'bullmq', integration: 'bullmq', texts: ['BullMQ: Your redis options maxRetriesPerRequest must be null'] },
   { name: 'chromadb', integration: 'chromadb', texts: ['ChromaConnectionError'] },
+  { name: 'cohere-ai', integration: 'cohere', texts: ['X-Fern-SDK-Name', 'cohere-ai'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
   { name: 'graphql', integration: 'graphql', texts: ['Must provide an operation.'] },
