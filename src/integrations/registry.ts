@@ -9,6 +9,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'bullmq', modules: ['bullmq'], kind: 'messaging' },
   { name: 'child-process', modules: ['node:child_process'], kind: 'process' },
   { name: 'chromadb', modules: ['chromadb'], kind: 'db' },
+  { name: 'cohere', modules: ['cohere-ai'], kind: 'ai' },
   { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
