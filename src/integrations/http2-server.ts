@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { hiddenState } from '../core/hidden-state.ts'
 import { binding, defineIntegration, target } from '../core/integration.ts'
 import { attachState, shareState, stateOf, takeRoute } from '../core/request-route.ts'
 import { httpSpanName, serverAttributes, serverEnd } from '../semantics/http.ts'
@@ -7,6 +8,9 @@ interface Exchange {
   self: object
   args: [event: string, stream: ServerHttp2Stream & { stream?: ServerHttp2Stream }, headers: IncomingHttpHeaders]
 }
+
+/** Servers of @grpc/grpc-js, whose calls are recorded as such; marked by that integration. */
+const grpcServers = hiddenState<true>('grpc.http2-server')
 
 // A server emits every stream, also those that its compatible API turns into a request; no listener is added anywhere.
 export default defineIntegration({
@@ -27,10 +31,10 @@ function exchange(path: string): ReturnType<typeof target> {
     versions: '*',
     settles: 'observed',
     dispatched: true,
-    start({ args: [event, stream, headers] }) {
+    start({ self, args: [event, stream, headers] }) {
       switch (event) {
         case 'stream': {
-          const state = attachState(stream)
+          const state = grpcServers.get(self) === undefined ? attachState(stream) : undefined
           if (state === undefined) return undefined
           const method = text(headers[':method']) ?? ''
           state.method = method

@@ -13,6 +13,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
   { name: 'graphql', integration: 'graphql', texts: ['Must provide an operation.'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
+  { name: '@grpc/grpc-js', integration: 'grpc', texts: ['Method names cannot start with $'] },
   { name: 'hono', integration: 'hono', texts: ['Context is not finalized.'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
   { name: 'koa', integration: 'koa', texts: ['middleware must be a function!', 'non-error thrown: '] },
