@@ -164,7 +164,7 @@ function addressOf(client: Client): Attributes {
 
 function hostOf(client: Client): string | undefined {
   const target = client.getChannel().getTarget()
-  if (/^unix/.test(target)) return 'localhost'
+  if (target.startsWith('unix')) return 'localhost'
   return target.replace(/^(?:dns|ipv4|ipv6):(?:\/\/[^/]*\/)?/, '').split(',')[0]
 }
 
