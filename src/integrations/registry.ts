@@ -15,6 +15,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
   { name: 'graphql', modules: ['graphql'], kind: 'function' },
   { name: 'groq', modules: ['groq-sdk'], kind: 'ai' },
+  { name: 'grpc', modules: ['@grpc/grpc-js'], kind: 'http' },
   { name: 'hono', modules: ['hono'], kind: 'http', esmFiles: ['hono/dist/router/smart-router/router.js', 'hono/dist/router/pattern-router/router.js', 'hono/dist/router/reg-exp-router/router.js', 'hono/dist/router/trie-router/router.js', 'hono/dist/router/linear-router/router.js'] },
   { name: 'http-client', modules: ['node:http', 'node:https'], kind: 'http' },
   { name: 'http-server', modules: ['node:http', 'node:https', 'node:http2'], kind: 'http' },
