@@ -314,6 +314,15 @@ export interface CacheTarget<S extends CallShape = CallShape> {
   maxEntries?(self: SelfOf<S>): number | undefined
 }
 
+export interface Records {
+  /** Names of its spans: some of them, or how they are made. */
+  spans: readonly string[]
+  /** Every attribute its spans can have, but those of errors (`error.type`). */
+  attributes: readonly string[]
+  /** What the tests ran it against. */
+  against: string
+}
+
 export interface Integration {
   name: string
   /** Package name, or `node:http`. */
@@ -326,6 +335,8 @@ export interface Integration {
   esmFiles?: readonly string[]
   /** Likewise for `require`, which finds files by itself except in a package whose main file cannot be required. */
   cjsFiles?: readonly string[]
+  /** What docs/integrations.md says of it; the conformance suite holds it against what is recorded. */
+  records?: Records
   /** Texts of the package's code, all in every supported version, that a minifier leaves: how a copy inside a bundle is recognised. */
   inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */

@@ -1,5 +1,5 @@
 // The conformance suite every integration passes: real programs, ESM and CJS, with and without the agent.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -113,6 +113,15 @@ function testVersion(definition: Integration, suite: IntegrationSuite, version: 
   })
   it('writes no secret', () => expectNoSecret(recorded, canary))
 
+  it('records the attributes and names that its page tells of', () => {
+    observe(definition, recorded.spans)
+    const { records } = definition
+    if (records === undefined) return
+    const own = recorded.spans.filter((span) => span.integration === definition.name)
+    const attributes = new Set(own.flatMap((span) => Object.keys(span.attributes)))
+    expect([...attributes].filter((name) => name !== 'error.type' && !records.attributes.includes(name))).toEqual([])
+  })
+
   for (const [name, expected] of Object.entries(suite.expect)) {
     it(`records ${name}`, () => {
       const spans = typeof expected === 'function' ? expected(version) : expected
@@ -153,6 +162,24 @@ function testLogs(runs: () => [bare: Recorded, recorded: Recorded], logs: Record
         .map((line) => line['spanId'])
     for (let i = 0; i < 100; i++) expect(places(i)).toContain(spanOf(`request ${i}`)?.spanId)
   })
+}
+
+/** With `PERF_TEST_OBSERVE=<folder>`: keeps the names and attributes of the spans there, for whoever writes `records`. */
+function observe(definition: Integration, spans: readonly RecordedSpan[]): void {
+  const folder = process.env['PERF_TEST_OBSERVE']
+  if (folder === undefined) return
+  mkdirSync(folder, { recursive: true })
+  const file = path.join(folder, `${definition.name}.json`)
+  const known = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { names: Record<string, number>; attributes: string[] })
+    : undefined
+  const names = { ...known?.names }
+  const attributes = new Set(known?.attributes)
+  for (const span of spans.filter(({ integration }) => integration === definition.name)) {
+    names[span.name] = (names[span.name] ?? 0) + 1
+    for (const key of Object.keys(span.attributes)) attributes.add(key)
+  }
+  writeFileSync(file, JSON.stringify({ names, attributes: [...attributes].sort() }))
 }
 
 function testContext(recorded: () => RecordedSpan[], definition: Integration, operation: (i: number) => ExpectedSpan[]): void {
