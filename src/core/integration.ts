@@ -115,7 +115,7 @@ export interface Target<S extends CallShape = CallShape> {
   /**
    * From the module's exports: `Client.prototype.query`, `default.prototype.sendCommand`, `request`. A class that is not exported is reached
    * through a call that returns or promises it (`connect().request`; `originOf` tells of that call), hands it to its callback
-   * (`prepare(=>).execute`) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`), or a getter
+   * (`prepare(=>).execute`; `transaction(=>0).query`: as its first value) or is given it (`createServer().emit(stream, *).respond`: argument 1 where 0 is `stream`), or a getter
    * that makes it (`Client.prototype.get chat().complete`).
    */
   path: string

@@ -7,7 +7,8 @@ import { disguise } from './wrap.ts'
 import type { Invoke } from './wrap.ts'
 
 // Classes that a module does not export show in what its functions give and are given: `connect().request` is the method `request`
-// of what `connect` returns or promises, `prepare(=>).execute` that of what `prepare` hands to its callback,
+// of what `connect` returns or promises, `prepare(=>).execute` that of what `prepare` hands to its
+// callback after the error, `transaction(=>0).query` as its first value,
 // `createServer().emit(stream, *).respond` that of the object a server emits with `stream`,
 // `Client.prototype.get chat().complete` that of the object a client's property `chat` makes.
 
@@ -18,8 +19,8 @@ interface Hop {
   /** `connect()`: what is the same for several definitions is watched once. */
   text: string
   path: string
-  /** Where the wanted object is: an argument, the result, the second value of the callback. Undefined for the last part. */
-  at: number | 'result' | 'callback' | undefined
+  /** Where the wanted object is: an argument, the result, a value of the callback. Undefined for the last part. */
+  at: number | 'result' | { callback: number } | undefined
   /** Texts other arguments must be for this. */
   equal: readonly (readonly [number, string])[]
 }
@@ -107,12 +108,12 @@ function revealing(original: AnyFunction, { at, equal }: Hop, looks: ReadonlyMap
       lookAt(object, looks)
     })
   }
-  if (at === 'callback') {
+  if (typeof at === 'object') {
     return (self, args) => {
       const callback = args.at(-1)
       if (typeof callback !== 'function') return Reflect.apply(original, self, args)
       const watching = function (this: unknown, ...values: unknown[]): unknown {
-        seen(values[1], self, args)
+        seen(values[at.callback], self, args)
         return Reflect.apply(callback as AnyFunction, this, values)
       }
       return Reflect.apply(original, self, [...args.slice(0, -1), watching])
@@ -140,11 +141,12 @@ function parseHops(path: string): Hop[] {
     const words = part.slice(open + 1).split(',')
     const texts = words.map((word) => word.trim())
     const at = texts.indexOf('*')
+    const callback = /^=>(\d*)$/.exec(texts[0] ?? '')?.[1]
     return {
       text: part,
       path: part.slice(0, open),
-      at: at >= 0 ? at : texts[0] === '=>' ? 'callback' : 'result',
-      equal: texts.flatMap((text, i) => (['', '*', '=>'].includes(text) ? [] : [[i, text] as const])),
+      at: at >= 0 ? at : callback !== undefined ? { callback: Number(callback || 1) } : 'result',
+      equal: texts.flatMap((text, i) => (text === '' || text === '*' || callback !== undefined ? [] : [[i, text] as const])),
     }
   })
 }

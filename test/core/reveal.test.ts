@@ -110,6 +110,7 @@ describe('a path through calls', () => {
       open: (_url: string) => Promise.resolve(made[0]),
       prepare: (_sql: string, callback: (error: unknown, session: object) => void) => callback(null, made[1]),
       fail: () => Promise.reject(new Error('no')),
+      transaction: (callback: (session: object) => void) => callback(new Session()),
     }
     const { calls, wrap } = counting()
     patchThrough(exports, { path: 'prepare(=>).request' }, wrap('handed'))
@@ -122,6 +123,9 @@ describe('a path through calls', () => {
     expect(calls).toEqual(['promised', 'handed'])
     expect(made.map((object) => originOf(object)?.args[0])).toEqual(['url', 'sql'])
     await expect(exports.fail()).rejects.toThrow('no')
+    patchThrough(exports, { path: 'transaction(=>0).request' }, wrap('given'))
+    exports.transaction((session) => (session as { request(path: string): unknown }).request('/x'))
+    expect(calls).toContain('given')
   })
 
   it('reaches a method that each object has of its own', () => {
