@@ -71,6 +71,9 @@ export const MATRIX = [
   { lib: 'mariadb', version: '3.5.4' },
   { lib: 'postgres', version: '3.0.0' },
   { lib: 'postgres', version: '3.4.9' },
+  { lib: 'knex', version: '2.0.0', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
+  { lib: 'knex', version: '2.5.1', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
+  { lib: 'knex', version: '3.3.0', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
   { lib: 'better-sqlite3', version: '11.0.0', until: 20, build: true },
   // Compiled for Node 24.19 or newer it aborts, without the agent, too: nodejs/node#65446.
   { lib: 'better-sqlite3', version: '12.11.1', until: 22, build: true },
