@@ -25,6 +25,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http2-server', modules: ['node:http2'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
   { name: 'keyv', modules: ['keyv'], kind: 'cache' },
+  { name: 'knex', modules: ['knex'], kind: 'db' },
   { name: 'koa', modules: ['koa', '@koa/router', 'koa-router'], kind: 'http' },
   { name: 'lancedb', modules: ['@lancedb/lancedb'], kind: 'db' },
   { name: 'lru-cache', modules: ['lru-cache'], kind: 'cache' },
