@@ -7,11 +7,12 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildAddon, nodeUnderTest } from './native-build.mjs'
+import { generatePrismaClient } from './prisma-client.mjs'
 
 /**
  * Lowest supported version and the newest of each major. `node` is the lowest Node major a version runs on, `until` the
  * highest; `with` are packages that are installed beside it (peers, or dependencies held back to their time); with `build` its native part
- * is compiled, for each major version of Node apart.
+ * is compiled, for each major version of Node apart; with `generate` the client of Prisma is.
  */
 export const MATRIX = [
   { lib: 'pg', version: '8.0.3', with: ['pg-pool@3.1.0', 'pg-cursor@2.3.0', 'pg-query-stream@3.1.0'] },
@@ -95,6 +96,9 @@ export const MATRIX = [
   { lib: 'mongoose', version: '7.8.13' },
   { lib: 'mongoose', version: '8.24.10' },
   { lib: 'mongoose', version: '9.12.1' },
+  { lib: 'prisma', version: '5.22.0', with: ['@prisma/client@5.22.0'], generate: true },
+  { lib: '@prisma/client', version: '6.19.3', with: ['prisma@6.19.3', '@prisma/adapter-pg@6.19.3'], generate: true },
+  { lib: '@prisma/client', version: '7.10.0', with: ['prisma@7.10.0', '@prisma/adapter-pg@7.10.0'], generate: true },
 
   // Vector stores
   // Until 1.18 its undici does not fit the fetch of Node 26.
@@ -228,6 +232,7 @@ export function installedModules(spec) {
       shell: process.platform === 'win32',
     })
     if (npm.status !== 0) throw new Error(`npm install ${spec} failed:\n${npm.stderr ?? npm.error}`)
+    if (entry?.generate) generatePrismaClient(folder, entry.version)
     if (entry?.build) buildAddon(path.join(modules, entry.lib), nodeUnderTest())
     writeFileSync(finished, '')
   })

@@ -159,9 +159,9 @@ export class Engine {
         else missing.push(target.path)
       }
     }
-    for (const { path, versions, message } of integration.errors ?? []) {
-      if (seen.file === undefined && this.options.satisfies(seen.version, versions))
-        maskMessagesOf(readPath(root, path), integration.name, message)
+    for (const errors of integration.errors ?? []) {
+      if (matchesFile(errors, seen.file) && this.options.satisfies(seen.version, errors.versions))
+        maskMessagesOf(readPath(root, errors.path), integration.name, errors.message)
     }
     const through = integration.through?.find((other) => other.module === seen.name && this.options.satisfies(seen.version, other.versions))
     if (through !== undefined) {

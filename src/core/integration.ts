@@ -342,7 +342,7 @@ export interface Integration {
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */
   through?: readonly { module: string; versions: string; by: string }[]
   /** Exported classes of errors whose messages hold values: what is recorded instead, by whichever span. */
-  errors?: readonly { path: string; versions: string; message(text: string): string }[]
+  errors?: readonly { path: string; file?: string | RegExp; versions: string; message(text: string): string }[]
   targets: readonly (Target<never> | Channel<never> | Messages<never> | Binding | Log<never> | LogChannel<never> | CacheTarget<never>)[]
 }
 

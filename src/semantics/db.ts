@@ -132,9 +132,9 @@ export function withBatchSize(start: SpanStart, size: number): SpanStart {
 }
 
 /** The start of a call of an object mapper, above the driver's spans: `User.findOne`. */
-export function mapperCall(endpoint: Endpoint, model: string, method: string, collection?: string): SpanStart {
+export function mapperCall(endpoint: Endpoint, model: string | undefined, method: string, collection?: string): SpanStart {
   const named = { 'db.collection.name': collection, 'perf.orm.model': model, 'perf.orm.method': method }
-  return { name: `${model}.${method}`, attributes: { ...endpoint.attributes, ...named } }
+  return { name: model === undefined ? method : `${model}.${method}`, attributes: { ...endpoint.attributes, ...named } }
 }
 
 /** A start of a call that gives rows one by one: the app runs in between, so it does not hold the event loop. */
