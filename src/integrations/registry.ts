@@ -43,6 +43,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'pino', modules: ['pino'], kind: 'log' },
   { name: 'postgres', modules: ['postgres'], kind: 'db', esmFiles: ['postgres/src/query.js', 'postgres/src/connection.js'] },
+  { name: 'prisma', modules: ['@prisma/client'], kind: 'db', esmFiles: ['@prisma/client/runtime/client.js', '@prisma/client/runtime/library.js', '@prisma/client/runtime/binary.js'] },
   { name: 'qdrant', modules: ['@qdrant/js-client-rest'], kind: 'db' },
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },

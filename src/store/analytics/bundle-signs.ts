@@ -29,6 +29,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
   { name: 'pino', integration: 'pino', texts: ['must be included in custom levels'] },
   { name: 'postgres', integration: 'postgres', texts: ['.stream has been renamed to .forEach'] },
+  { name: '@prisma/client', integration: 'prisma', texts: ['PrismaClientKnownRequestError', 'prisma-client-request'] },
   { name: '@qdrant/js-client-rest', integration: 'qdrant', texts: ['Result came uninitialized'] },
   { name: '@redis/client', integration: 'redis', texts: ['Disconnects client'] },
   { name: 'winston', integration: 'winston', texts: ['[winston] Attempt to write logs with no transports'] },
