@@ -75,6 +75,8 @@ export interface SpanStart {
   parent?: RemoteParent | undefined
   /** Spans of other traces or processes this one belongs with: the senders of a batch of messages. */
   links?: readonly RemoteParent[] | undefined
+  /** An object that carries the context of another span (its `carriedBy`): this one is linked to that. */
+  linkedTo?: object | undefined
   /** An object whose methods that are bindings of `carries: 'self'` run in this span's context (`emit` of a request). */
   carriedBy?: object | undefined
   /** Overrides the target's `settles` for this call. */

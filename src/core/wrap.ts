@@ -270,6 +270,8 @@ export function startSpan(started: SpanStart, layer: string, integration: string
   const span = recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, local, remote)
   if (started.payloads !== undefined) recordPayloads(recorder, span, started.payloads)
   if (started.links !== undefined) recordLinks(runtime, span, started.links)
+  const other = started.linkedTo === undefined ? undefined : carried.get(started.linkedTo)?.span
+  if (other !== undefined) recorder.link(span, other.trace, other.idHigh, other.idLow)
   return span
 }
 

@@ -33,4 +33,5 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: '@qdrant/js-client-rest', integration: 'qdrant', texts: ['Result came uninitialized'] },
   { name: '@redis/client', integration: 'redis', texts: ['Disconnects client'] },
   { name: 'winston', integration: 'winston', texts: ['[winston] Attempt to write logs with no transports'] },
+  { name: 'ws', integration: 'ws', texts: ['WebSocket was closed before the connection was established'] },
 ]
