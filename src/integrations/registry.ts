@@ -48,4 +48,5 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'redis', modules: ['@redis/client'], kind: 'db' },
   { name: 'undici', modules: ['undici'], kind: 'http', always: true },
   { name: 'winston', modules: ['winston'], kind: 'log' },
+  { name: 'ws', modules: ['ws'], kind: 'http' },
 ]
