@@ -65,7 +65,7 @@ await describeWithService(postgres, 'prisma', () => {
       run.spans.find((span) => span.name === 'app'),
     )
     expect([call?.integration, call?.name]).toEqual(['prisma', '$queryRaw'])
-    expect(childrenOf(run.spans, call).map((span) => [span.integration, span.name])).toEqual([['pg', 'SELECT']])
+    expect(childrenOf(run.spans, call).map((span) => [span.integration, span.name])).toEqual([['pg', 'select']])
   })
 })
 
