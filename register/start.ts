@@ -27,12 +27,13 @@ import { createTools } from '../src/core/tool-wrap.ts'
 import type { Runtime } from '../src/core/wrap.ts'
 import { startWriter } from '../src/core/writer-client.ts'
 import type { WriterClient } from '../src/core/writer-client.ts'
-import { registry } from '../src/integrations/registry.ts'
+import { registry as allIntegrations } from '../src/integrations/registry.ts'
 import { AppProbe } from '../src/profiling/app-probe.ts'
 import type { ProbeQuestion } from '../src/profiling/app-probe.ts'
 import { allowsPropagation, parseTraceparent } from '../src/semantics/propagation.ts'
 
 import type { SpillEnd } from '../src/writer/spill.ts'
+import { watchConnections } from './connections.ts'
 import { ChildHandoff } from './handoff.ts'
 import type { Handoff } from './handoff.ts'
 import { carryMessages, newMessageTable } from './messages.ts'
@@ -159,14 +160,17 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
   guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
+  const registry = allIntegrations.filter(({ name, optIn }) => optIn !== true || [...config.optIn, ...config.integrations].includes(name))
   const states = new StateSnapshots(recorder)
   writer?.onMessage('state-snapshot', ({ reason }) => states.takeAll(String(reason)))
+  const isEnabled = (name: string): boolean =>
+    (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name)
   const engine = new Engine({
     registry,
     runtime,
     loadIntegration: (name) => loadIntegration(name, ownRequire, config, shared),
     satisfies: (version, range) => satisfies(version, range, { includePrerelease: true }),
-    isEnabled: (name) => (config.integrations.length === 0 || config.integrations.includes(name)) && !config.disable.includes(name),
+    isEnabled,
   })
   for (const entry of registry) if (entry.always === true) engine.subscribeAlways(entry.name)
   install(key, {
@@ -181,6 +185,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
   const toChildren = new ChildHandoff(shared.process, bootFile)
   toChildren.install(() => Module.prototype.require.call(module, 'child_process') as unknown)
+  const loadConnections = isEnabled('net') || isEnabled('dns') ? watchConnections() : undefined
   installModuleHooks({
     engine,
     registry,
@@ -188,6 +193,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     bootFile,
     builtinLoaded(name, exports) {
       if (name === 'child_process') toChildren.wrap(exports as Record<string, unknown>)
+      else if (name === 'https' || name === 'net') loadConnections?.()
     },
     say: (text) => sayOnce(shared.control, config.log, text),
   })

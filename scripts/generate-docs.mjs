@@ -134,7 +134,7 @@ function integrationsPage(all) {
         : `\nSpans: ${records.spans.map((name) => (/\s—\s|^no /.test(name) ? name : code(name))).join(', ')}.${records.attributes.length > 0 ? ` Attributes: ${records.attributes.map(code).join(', ')}.` : ''}\n`
     return `## ${definition.name}
 
-Layer ${code(definition.kind)}; ${modulesOf(definition).map(code).join(', ')}${tested === '' ? '' : `; tested with ${tested}`}${records === undefined ? '' : ` against ${records.against}`}.
+Layer ${code(definition.kind)}${definition.optIn ? `; off by default: \`PERF_OPT_IN=${definition.name}\`` : ''}; ${modulesOf(definition).map(code).join(', ')}${tested === '' ? '' : `; tested with ${tested}`}${records === undefined ? '' : ` against ${records.against}`}.
 ${recorded}
 ${markdownTable(['Where', 'Its end', 'Versions'], rows)}`
   })

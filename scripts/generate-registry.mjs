@@ -40,13 +40,14 @@ try {
         esmFiles: definition.esmFiles,
         cjsFiles: definition.cjsFiles,
         inBundle: definition.inBundle,
+        optIn: definition.optIn === true,
         channels: definition.targets.some((target) => target.type === 'messages' || modules.length === 0),
       },
     ]
   })
   const lines = rows.map(
     (row) =>
-      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''}${list(row, 'esmFiles')}${list(row, 'cjsFiles')} },`,
+      `  { name: '${row.name}', modules: [${row.modules.map((name) => `'${name}'`).join(', ')}], kind: '${row.kind}'${row.channels ? ', always: true' : ''}${row.optIn ? ', optIn: true' : ''}${list(row, 'esmFiles')}${list(row, 'cjsFiles')} },`,
   )
   write(
     'src/integrations/registry.ts',

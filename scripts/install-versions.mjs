@@ -190,6 +190,8 @@ export const MATRIX = [
   { lib: 'pino', version: '10.4.0' },
   { lib: 'winston', version: '3.3.0' },
   { lib: 'winston', version: '3.19.0' },
+  { lib: 'generic-pool', version: '3.4.2' },
+  { lib: 'generic-pool', version: '3.9.0' },
 ]
 
 /** What an app of `@nestjs/core` needs beside it. */

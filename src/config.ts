@@ -48,6 +48,7 @@ export const configTable = [
   },
   { name: 'PERF_INTEGRATIONS', type: 'list', default: '', doc: 'Only these integrations.' },
   { name: 'PERF_DISABLE', type: 'list', default: '', doc: 'Not these integrations.' },
+  { name: 'PERF_OPT_IN', type: 'list', default: '', doc: 'Also these integrations, which are off by default: `fs`.' },
   {
     name: 'PERF_PROPAGATE',
     type: 'list',
@@ -138,6 +139,8 @@ export interface Config {
   redact: string[]
   integrations: string[]
   disable: string[]
+  /** Integrations that are off by default, and on here. */
+  optIn: string[]
   propagate: string[]
   propagateMessages: boolean
   sample: number
@@ -236,6 +239,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     redact: list('PERF_REDACT'),
     integrations: list('PERF_INTEGRATIONS'),
     disable: list('PERF_DISABLE'),
+    optIn: list('PERF_OPT_IN'),
     propagate: list('PERF_PROPAGATE'),
     propagateMessages: boolean('PERF_PROPAGATE_MESSAGES', true),
     sample,

@@ -34,6 +34,8 @@ export interface RegistryEntry {
   readonly name: string
   readonly modules: readonly string[]
   readonly kind: string
+  /** Off unless the configuration names it. */
+  readonly optIn?: boolean
   /** True when it only listens to channels of Node itself: subscribed at boot. */
   readonly always?: boolean
   /** Files that are hooked besides the entry points. */

@@ -174,6 +174,8 @@ export interface Target<S extends CallShape = CallShape> {
   finds?: Finds<Call<S>>
   /** Attribute that takes the span's own duration in milliseconds (`perf.pool.wait_ms`). */
   measures?: string
+  /** No span outside of any span: what belongs to nobody (a connection a pool makes ahead) begins no trace. */
+  insideOnly?: boolean
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
 }
@@ -327,6 +329,8 @@ export interface Records {
 
 export interface Integration {
   name: string
+  /** Off unless `PERF_OPT_IN` or `PERF_INTEGRATIONS` names it; nothing of its module is watched then. */
+  optIn?: boolean
   /** Package name, or `node:http`. */
   module: string | readonly string[]
   kind: Layer

@@ -138,7 +138,8 @@ export function targetInvoke(
     const call: Call = target.key === undefined ? { self, args, module } : { self, args, module, key: target.key }
     const parent = currentSpan()
     const active =
-      target.outermost === true && parent?.integration === integration && !parent.ended
+      (target.outermost === true && parent?.integration === integration && !parent.ended) ||
+      (target.insideOnly === true && parent === undefined)
         ? undefined
         : beginCall(call, target, layer, integration, parent, runtime)
     if (active === undefined) {

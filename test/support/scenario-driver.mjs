@@ -102,8 +102,9 @@ function describeProperty(descriptor) {
   return typeof value === 'function' ? `function ${value.name}/${value.length} ${flags}` : `${typeof value} ${flags}`
 }
 
-/** Built-in objects and instances are not the library's interface. */
+/** Built-in objects, bound functions and instances are not the library's interface. */
 function isOurs(value) {
+  if (typeof value === 'function' && value.name.startsWith('bound ')) return false
   if (typeof value === 'function')
     return !/\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(value)) || value.prototype !== undefined
   return value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)

@@ -11,6 +11,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'cohere-ai', integration: 'cohere', texts: ['X-Fern-SDK-Name', 'cohere-ai'] },
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
+  { name: 'generic-pool', integration: 'generic-pool', texts: ['max waitingClients count exceeded'] },
   { name: 'graphql', integration: 'graphql', texts: ['Must provide an operation.'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
   { name: '@grpc/grpc-js', integration: 'grpc', texts: ['Method names cannot start with $'] },
