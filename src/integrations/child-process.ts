@@ -22,6 +22,19 @@ export default defineIntegration({
   name: 'child-process',
   module: 'node:child_process',
   kind: 'process',
+  records: {
+    spans: ['git', 'node', 'the name of the program — never its arguments'],
+    attributes: [
+      'process.executable.name',
+      'process.pid',
+      'process.exit.code',
+      'perf.process.signal',
+      'perf.process.killed',
+      'perf.process.shell',
+      'perf.loop.blocking',
+    ],
+    against: 'programs of the machine',
+  },
   targets: [
     target<SpawnCall>({
       path: 'ChildProcess.prototype.spawn',

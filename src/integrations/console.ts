@@ -16,6 +16,11 @@ export default defineIntegration({
   name: 'console',
   module: [],
   kind: 'log',
+  records: {
+    spans: ['no spans: each line with the span it was written in, view `logs`'],
+    attributes: [],
+    against: 'the console, its output compared byte by byte',
+  },
   targets: METHODS.flatMap((method) => [
     logChannel<unknown[]>({ name: `console.${method}`, versions: '>=22.20 <23 || >=24', line: (args) => consoleLine(method, args) }),
     log<ConsoleCall>({

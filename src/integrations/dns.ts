@@ -40,6 +40,11 @@ export default defineIntegration({
   name: 'dns',
   module: ['node:dns', 'node:dns/promises'],
   kind: 'net',
+  records: {
+    spans: ['dns.lookup', 'dns.resolve4', 'dns.reverse'],
+    attributes: ['dns.question.name', 'dns.answers', 'perf.dns.answers', 'perf.dns.type'],
+    against: 'the hosts file and a scripted DNS server',
+  },
   targets: [
     asked('lookup', 'lookup', 'dns', 'callback'),
     asked('lookup', 'promises.lookup', 'dns', 'promise'),

@@ -32,6 +32,11 @@ export default defineIntegration({
   optIn: true,
   module: ['node:fs', 'node:fs/promises'],
   kind: 'fs',
+  records: {
+    spans: ['fs.readFile', 'fs.stat', 'fs.writeFile'],
+    attributes: ['file.path', 'file.extension', 'perf.fs.bytes', 'perf.loop.blocking'],
+    against: 'files',
+  },
   targets: OPERATIONS.flatMap((name) => [
     recorded(name, name, 'fs', 'callback'),
     recorded(name, `${name}Sync`, 'fs', 'return'),

@@ -18,6 +18,11 @@ export default defineIntegration({
   name: 'generic-pool',
   module: 'generic-pool',
   kind: 'pool',
+  records: {
+    spans: ['pool.acquire'],
+    attributes: ['perf.pool.max', 'perf.pool.connections', 'perf.pool.waiting'],
+    against: 'pools of the test',
+  },
   inBundle: ['max waitingClients count exceeded'],
   targets: [
     target<AcquireCall>({

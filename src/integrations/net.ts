@@ -19,6 +19,19 @@ export default defineIntegration({
   name: 'net',
   module: 'node:net',
   kind: 'net',
+  records: {
+    spans: ['tcp.connect', 'unix.connect'],
+    attributes: [
+      'network.transport',
+      'server.address',
+      'server.port',
+      'network.peer.address',
+      'network.peer.port',
+      'perf.net.tls_ms',
+      'perf.net.aborted',
+    ],
+    against: 'servers of the same process',
+  },
   targets: [
     target<ConnectCall>({
       path: 'Socket.prototype.connect',

@@ -17,6 +17,11 @@ export default defineIntegration({
   name: 'pino',
   module: 'pino',
   kind: 'log',
+  records: {
+    spans: ['no spans: each line with the span it was written in, view `logs`'],
+    attributes: [],
+    against: 'pino itself, its output compared byte by byte',
+  },
   inBundle: ['must be included in custom levels'],
   targets: [
     log<AsJsonCall>({

@@ -40,6 +40,11 @@ export default defineIntegration({
   name: 'winston',
   module: 'winston',
   kind: 'log',
+  records: {
+    spans: ['no spans: each line with the span it was written in, view `logs`'],
+    attributes: [],
+    against: 'winston itself, its output compared byte by byte',
+  },
   inBundle: ['[winston] Attempt to write logs with no transports'],
   targets: [
     binding({ file: FILE, path: 'prototype.write', versions: VERSIONS, carries: 0, renews: true }),

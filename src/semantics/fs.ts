@@ -12,7 +12,7 @@ export function fileStart(operation: string, file: unknown, isSync: boolean): Sp
     attributes: {
       'file.path': isInside ? relative || '.' : undefined,
       'file.extension': given === undefined ? undefined : path.extname(given).slice(1) || undefined,
-      'perf.blocking': isSync ? true : undefined,
+      'perf.loop.blocking': isSync ? true : undefined,
     },
     payloads: given !== undefined && !isInside ? [{ role: 'file.path', value: given }] : undefined,
   }

@@ -26,7 +26,7 @@ export function processStart(file: string, shellCommand: string | undefined, arg
     attributes: {
       'process.executable.name': name,
       'perf.process.shell': shellCommand === undefined ? undefined : true,
-      'perf.blocking': isSync ? true : undefined,
+      'perf.loop.blocking': isSync ? true : undefined,
     },
     payloads: args.length === 0 ? undefined : [{ role: 'process.command_args', value: shellCommand ?? args }],
   }

@@ -16,7 +16,7 @@ function program(
     ...(typeof end === 'number' ? { 'process.exit.code': end } : end.startsWith('SIG') ? { 'perf.process.signal': end } : {}),
     ...(pid ? { 'process.pid': isPid } : {}),
     ...(shell ? { 'perf.process.shell': true } : {}),
-    ...(sync ? { 'perf.blocking': true } : {}),
+    ...(sync ? { 'perf.loop.blocking': true } : {}),
     ...(killed ? { 'perf.process.killed': true } : {}),
     ...(end === 0 || killed ? {} : { 'error.type': String(end) }),
   }

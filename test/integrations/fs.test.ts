@@ -19,7 +19,7 @@ function operation(name: string, file: string | undefined, more: Record<string, 
   }
 }
 const bytes = (count: number) => ({ 'perf.fs.bytes': count })
-const blocking = { 'perf.blocking': true }
+const blocking = { 'perf.loop.blocking': true }
 
 await testIntegration(fs, {
   scenario: 'fs',

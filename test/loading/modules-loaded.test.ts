@@ -23,7 +23,8 @@ const ALWAYS = [
   'node_modules/module-details-from-path/index.js',
 ]
 /** Node 20 cannot catch the first import of a module of its own, so those are patched at once. */
-const AT_ONCE = nodeMajor() >= 22 ? [] : ['child-process', 'dns', 'http-client', 'http-server', 'net'].map((name) => `dist/integrations/${name}.cjs`)
+const AT_ONCE =
+  nodeMajor() >= 22 ? [] : ['child-process', 'dns', 'http-client', 'http-server', 'net'].map((name) => `dist/integrations/${name}.cjs`)
 
 describe.each(['esm', 'cjs'] as const)('a recorded program that is %s', (format) => {
   it('loads the preload and nothing else when it uses no library', async () => {
