@@ -60,6 +60,7 @@ describe.each(['6.13.11', '9.12.1'])('mongoose %s over its driver', (version) =>
             await Thing.find({ n: 1 })
             await new Thing({ n: 2 }).save()
           })
+          await span('given back', () => Thing.find({ n: 3 }))
           await mongoose.disconnect()
         })()`,
     })
@@ -73,6 +74,8 @@ describe.each(['6.13.11', '9.12.1'])('mongoose %s over its driver', (version) =>
       ['mongoose', 'Thing.find'],
       ['mongoose', 'Thing.save'],
     ])
+    const found = run.spans.find((span) => span.name === 'given back')
+    expect(childrenOf(run.spans, found).map((span) => span.name)).toEqual(['Thing.find'])
     expect(below.flat().map((span) => [span.integration, span.name])).toEqual([
       ['mongodb', 'find things'],
       ['mongodb', 'insert things'],

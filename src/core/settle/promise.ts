@@ -1,8 +1,9 @@
 import { types } from 'node:util'
+import { currentSpan, runWith } from '../context.ts'
 import type { Ending } from './ending.ts'
 
 /** All that is needed of the span here. */
-type End = Pick<Ending, 'end'>
+type End = Pick<Ending, 'end'> & Partial<Pick<Ending, 'ended' | 'runInContext'>>
 
 // How the end of a promise is seen without changing what the app sees: docs/decisions/promises.md.
 
@@ -71,20 +72,26 @@ function ignore(): void {}
 type Then = (onFulfilled?: unknown, onRejected?: unknown) => unknown
 const abandoned = new FinalizationRegistry<End>((ending) => ending.end({ ok: true, result: undefined }))
 
-/** Puts an own `then` on the object that notes how it settled when the app itself asks. */
+/**
+ * Puts an own `then` on the object that notes how it settled when the app itself asks. A lazy one (a query) begins its work there: it
+ * belongs into the span, what the app does with the value does not.
+ */
 function watchThen(ending: End, thenable: object, then: Then): void {
   const watching: Then = function (this: unknown, onFulfilled, onRejected) {
-    return Reflect.apply(then, this, [
+    const caller = currentSpan()
+    const given = [
       (value: unknown): unknown => {
         ending.end({ ok: true, result: value })
-        return typeof onFulfilled === 'function' ? (onFulfilled as (value: unknown) => unknown)(value) : value
+        return typeof onFulfilled === 'function' ? runWith(caller, onFulfilled as (value: unknown) => unknown, undefined, [value]) : value
       },
       (error: unknown): unknown => {
         ending.end({ ok: false, error })
-        if (typeof onRejected === 'function') return (onRejected as (error: unknown) => unknown)(error)
+        if (typeof onRejected === 'function') return runWith(caller, onRejected as (error: unknown) => unknown, undefined, [error])
         throw error
       },
-    ])
+    ]
+    const ask = (): unknown => Reflect.apply(then, this, given)
+    return ending.ended === true || ending.runInContext === undefined ? ask() : ending.runInContext(ask)
   }
   const defined = Reflect.defineProperty(thenable, 'then', { value: watching, configurable: true, writable: true, enumerable: false })
   if (defined) abandoned.register(thenable, ending)
