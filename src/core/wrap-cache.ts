@@ -22,6 +22,8 @@ interface Use {
 }
 
 const uses = hiddenState<Use>('cache')
+/** Whose span it is: what a cache does with itself is part of its operation, what it has others compute is not. */
+const owners = new WeakMap<Span, Use>()
 const { apply } = Reflect
 
 /** The wrapper of `original` that counts every call and gives some of them a span. */
@@ -79,7 +81,7 @@ class CacheRecording {
       const { meter } = use
       if (isHit) meter.hits++
       else meter.misses++
-      if (meter.hasSpan(isHit)) this.note(meter, { 'perf.cache.hit': isHit }, key)
+      if (meter.hasSpan(isHit)) this.note(use, { 'perf.cache.hit': isHit }, key)
       meter.tick()
     } catch (error) {
       this.fail(error)
@@ -102,7 +104,7 @@ class CacheRecording {
     }
     guarded(this, () => {
       const counted = this.count(use.meter, call, { ok: true, result }, before ?? 0)
-      if (counted !== undefined && use.meter.hasSpan(counted['perf.cache.hit'] === true)) this.note(use.meter, counted, call.args[0])
+      if (counted !== undefined && use.meter.hasSpan(counted['perf.cache.hit'] === true)) this.note(use, counted, call.args[0])
       use.meter.tick()
     })
     return result
@@ -112,14 +114,16 @@ class CacheRecording {
   runAsync(fn: AnyFunction, self: unknown, args: unknown[]): unknown {
     const use = this.begin(self)
     const parent = use === undefined ? undefined : currentSpan()
-    if (use === undefined || (parent?.integration === this.integration && !parent.ended)) return apply(fn, self, args)
+    if (use === undefined || isWithin(use, parent)) return apply(fn, self, args)
     const { meter } = use
     const call: Call = { self, args, module: this.module }
     const span = guarded(this, () => {
       this.definition.prepare?.(call)
       if (parent === undefined || parent.weight <= 0 || !meter.hasSpan(true)) return undefined
       meter.takeSpan()
-      return this.open(meter, args[0], parent)
+      const opened = this.open(meter, args[0], parent)
+      owners.set(opened, use)
+      return opened
     })
     const end = (outcome: Outcome): void => {
       guarded(this, () => {
@@ -211,12 +215,11 @@ class CacheRecording {
   }
 
   /** A span without duration for what has just happened, where the app is in a recorded one. */
-  private note(meter: CacheMeter, attributes: Attributes, key: unknown): void {
+  private note(use: Use, attributes: Attributes, key: unknown): void {
     const parent = currentSpan()
-    // What a `load` does with its own cache is part of it.
-    if (parent === undefined || parent.weight <= 0 || (parent.integration === this.integration && !parent.ended)) return
-    meter.takeSpan()
-    this.runtime.recorder.end(this.open(meter, key, parent), false, attributes)
+    if (parent === undefined || parent.weight <= 0 || isWithin(use, parent)) return
+    use.meter.takeSpan()
+    this.runtime.recorder.end(this.open(use.meter, key, parent), false, attributes)
   }
 
   private open(meter: CacheMeter, key: unknown, parent: Span): Span {
@@ -227,6 +230,10 @@ class CacheRecording {
     noteFault(this.integration, error)
     this.off = isSwitchedOff(this.integration)
   }
+}
+
+function isWithin(use: Use, span: Span | undefined): boolean {
+  return span !== undefined && !span.ended && owners.get(span) === use
 }
 
 function guarded<T>(recording: CacheRecording, fn: () => T): T | undefined {

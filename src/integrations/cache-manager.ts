@@ -9,10 +9,12 @@ type GetCall = { self: object; args: Key[]; result: unknown }
 type SetCall = { self: object; args: [key: string, value: unknown, ttl?: number]; result: unknown }
 type WrapCall = { self: object; args: [key: string, compute: Compute, ...rest: unknown[]]; result: unknown }
 
+/** The entry of 5 hands on what is in its files, through getters that cannot be replaced. */
 const MAKERS = [
-  { maker: 'createCache()', versions: '>=5.0.0 <8' },
-  { maker: 'caching()', versions: '>=5.0.0 <6' },
-  { maker: 'multiCaching()', versions: '>=5.0.0 <6' },
+  { maker: 'createCache()', versions: '>=6.0.0 <8' },
+  { maker: 'createCache()', file: 'dist/caching', versions: '>=5.0.0 <6' },
+  { maker: 'caching()', file: 'dist/caching', versions: '>=5.0.0 <6' },
+  { maker: 'multiCaching()', file: 'dist/multi-caching', versions: '>=5.0.0 <6' },
 ]
 
 /** Functions of `wrap` that ran: what they compute was missing. */
@@ -22,20 +24,20 @@ export default defineIntegration({
   name: 'cache-manager',
   module: 'cache-manager',
   kind: 'cache',
-  targets: MAKERS.flatMap(({ maker, versions }) => [
-    cacheTarget<GetCall>({ path: `${maker}.get`, versions, operation: 'get', settles: 'promise' }),
-    cacheTarget<GetCall>({ path: `${maker}.mget`, versions: '>=6.0.0 <8', operation: 'get', settles: 'promise', asked, hits }),
+  targets: MAKERS.flatMap(({ maker, ...where }) => [
+    cacheTarget<GetCall>({ ...where, path: `${maker}.get`, operation: 'get', settles: 'promise' }),
+    cacheTarget<GetCall>({ ...where, path: `${maker}.mget`, operation: 'get', settles: 'promise', asked, hits }),
     cacheTarget<SetCall>({
+      ...where,
       path: `${maker}.set`,
-      versions,
       operation: 'set',
       settles: 'promise',
       ttlMs: ({ args: [, , ttl] }) => (typeof ttl === 'number' ? ttl : undefined),
     }),
-    cacheTarget<GetCall>({ path: `${maker}.del`, versions, operation: 'delete', settles: 'promise' }),
+    cacheTarget<GetCall>({ ...where, path: `${maker}.del`, operation: 'delete', settles: 'promise' }),
     cacheTarget<WrapCall>({
+      ...where,
       path: `${maker}.wrap`,
-      versions,
       operation: 'load',
       settles: 'promise',
       prepare: watchCompute,

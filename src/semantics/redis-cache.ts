@@ -19,12 +19,13 @@ export function cacheOperation(name: string): Attributes | undefined {
   return operation === undefined ? undefined : { 'perf.cache.operation': operation }
 }
 
-/** The start with the key, of which only the keyed hash is kept. */
+/** The start with the key, of which only the keyed hash is kept; where there is nothing beside the key, it stands for the parameters. */
 export function withCacheKey(start: SpanStart, name: string, args: readonly unknown[]): SpanStart {
   const [key] = args
   if (OPERATIONS[name] === undefined || typeof key !== 'string' || (args.length > 1 && OPERATIONS[name] !== 'set' && name !== 'GETEX'))
     return start
-  return { ...start, payloads: [...(start.payloads ?? []), { role: 'cache.key', value: key }] }
+  const payload = { role: 'cache.key', value: key }
+  return { ...start, payloads: args.length === 1 ? [payload] : [...(start.payloads ?? []), payload] }
 }
 
 /** The end of a command that was answered. */

@@ -23,6 +23,7 @@ await testIntegration(cacheManager, {
       operation('get', hit),
     ],
     wrap: [operation('load', miss), operation('load', hit)],
+    nested: [{ ...operation('load', miss), children: [operation('load', miss)] }],
     failingWrap: [{ ...operation('load', { 'error.type': 'TypeError' }), status: 'error' }],
     many: (version) => (isFive(version) ? [] : [operation('get', { ...miss, 'perf.cache.asked': 2, 'perf.cache.hits': 1 })]),
     detached: [],

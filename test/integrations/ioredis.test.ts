@@ -15,11 +15,15 @@ const batch = (size: number) => ({ 'db.operation.batch.size': size })
 const noParameters = { payloads: [] }
 const connect: ExpectedSpan = { name: 'CONNECT', kind: 'client', attributes: connection, children: undefined }
 const isSize = (value: unknown) => Number(value) > 0
-const keyed = { payloads: ['db.query.parameters', 'cache.key'] }
+const keyed = { payloads: ['cache.key'] }
 const get = (hit: boolean) =>
   command('GET', { 'perf.cache.operation': 'get', 'perf.cache.hit': hit, ...(hit && { 'perf.cache.bytes': isSize }) }, keyed)
 const set = (ttlMs?: number, operation = 'SET') =>
-  command(operation, { 'perf.cache.operation': 'set', 'perf.cache.bytes': isSize, ...(ttlMs && { 'perf.cache.ttl_ms': ttlMs }) }, keyed)
+  command(
+    operation,
+    { 'perf.cache.operation': 'set', 'perf.cache.bytes': isSize, ...(ttlMs && { 'perf.cache.ttl_ms': ttlMs }) },
+    { payloads: ['db.query.parameters', 'cache.key'] },
+  )
 const mget = command('MGET', { 'perf.cache.operation': 'get', 'perf.cache.hit': false, 'perf.cache.asked': 2, 'perf.cache.hits': 1 })
 const del = command('DEL', { 'perf.cache.operation': 'delete' }, keyed)
 const cacheCommands = [get(false), set(60_000, 'SETEX'), set(60_000, 'PSETEX'), set(1000), set(), get(true), mget, del]

@@ -2,10 +2,11 @@ import * as manager from 'cache-manager'
 
 const canary = process.env.CANARY
 const keys = Array.from({ length: 7 }, (_, i) => `key-${i}`)
-let cache
+let cache, other
 
 export async function setup() {
   cache = manager.caching ? await manager.caching('memory', { max: 100, ttl: 60_000 }) : manager.createCache({ ttl: 60_000 })
+  other = manager.caching ? await manager.caching('memory', { max: 100, ttl: 60_000 }) : manager.createCache({ ttl: 60_000 })
   for (const key of keys) await cache.set(key, canary)
 }
 
@@ -28,6 +29,11 @@ export async function wrap() {
   }
   const values = [await cache.wrap('wrapped', compute), await cache.wrap('wrapped', compute)]
   return [values.every((value) => value === canary), runs]
+}
+
+/** What is computed comes from another cache. */
+export async function nested() {
+  return (await cache.wrap('outer', () => other.wrap('inner', async () => canary))) === canary
 }
 
 export async function failingWrap() {
