@@ -63,6 +63,12 @@ export const MATRIX = [
   { lib: 'ai', version: '5.0.277', with: ['@ai-sdk/openai@2.0.131', 'zod@4.6.7'] },
   { lib: 'ai', version: '6.0.326', with: ['@ai-sdk/openai@3.0.141', 'zod@4.6.7'] },
   { lib: 'ai', version: '7.0.173', with: ['@ai-sdk/openai@4.0.118', 'zod@4.6.7'], node: 22 },
+  { lib: '@langchain/core', version: '0.3.73', with: ['@langchain/openai@0.6.9', 'zod@3.25.76'] },
+  { lib: '@langchain/core', version: '0.3.80', with: ['@langchain/openai@0.6.17', 'zod@3.25.76'] },
+  { lib: '@langchain/core', version: '1.2.13', with: ['@langchain/openai@1.5.0', 'zod@4.6.7'] },
+  { lib: '@langchain/langgraph', version: '0.2.74', with: ['@langchain/core@0.3.73', 'zod@3.25.76'] },
+  { lib: '@langchain/langgraph', version: '0.4.10', with: ['@langchain/core@0.3.80', 'zod@3.25.76'] },
+  { lib: '@langchain/langgraph', version: '1.4.12', with: ['@langchain/core@1.2.13', 'zod@4.6.7'] },
 
   // SQL databases
   { lib: 'mysql2', version: '3.0.0' },

@@ -94,6 +94,8 @@ export interface SpanEnd {
   status?: 'error' | 'unset' | undefined
   /** Stands for the message of the outcome's error where that may quote values. */
   exceptionMessage?: string | undefined
+  /** What went wrong, where the outcome says that all went well (a result that holds an error). */
+  error?: unknown
   /** `error.type` when the outcome is not an exception (status code, API error code). */
   errorType?: string | undefined
 }
@@ -107,8 +109,13 @@ export interface StreamReading<State = unknown> {
   chunk(state: State, chunk: unknown): void
   /** `end`: `complete`, `early` (break / return), `abort`, `error`, `abandoned` (never read to an end). */
   finish(state: State, end: StreamEnd): SpanEnd | undefined
-  /** Property of the result that holds the stream; default the result is the stream. */
+  /**
+   * Property of the result that holds the stream; default the result is the stream. Or a promise that settles with its end, if the library
+   * itself handles its rejection.
+   */
   from?: string
+  /** The `AbortSignal` of the call, where the stream itself does not end with it. */
+  signal?(call: Call): unknown
 }
 export type StreamEnd = 'complete' | 'early' | 'abort' | 'error' | 'abandoned'
 

@@ -321,6 +321,11 @@ export class ActiveCall implements Ending {
     return this.target?.stream
   }
 
+  get streamSignal(): unknown {
+    const { call, target } = this
+    return call === undefined || target?.stream?.signal === undefined ? undefined : target.stream.signal(call)
+  }
+
   get startMs(): number {
     return this.span.startNs / 1e6
   }
@@ -363,6 +368,7 @@ export class ActiveCall implements Ending {
 /** Ends a span by its outcome, with what the definition and the settling strategy add. */
 export function endSpan(runtime: Runtime, span: Span, outcome: Outcome, given?: SpanEnd, more?: SpanEnd): void {
   const { recorder } = runtime
+  if (given?.error !== undefined) outcome = { ok: false, error: given.error }
   const name = more?.name ?? given?.name
   if (name !== undefined) recorder.rename(span, name)
   const status = more?.status ?? given?.status

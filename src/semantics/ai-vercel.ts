@@ -31,6 +31,7 @@ export interface ModelOptions {
   stopSequences?: string[]
   seed?: number
   responseFormat?: { type?: string }
+  abortSignal?: unknown
 }
 
 interface Part {
@@ -164,6 +165,7 @@ interface StreamState {
 /** The stream in the result of `doStream`. */
 export const modelStream = aiStream<StreamState>({
   from: 'stream',
+  signal: ({ args: [options] }) => (options as ModelOptions | undefined)?.abortSignal,
   state: () => ({ text: '', calls: [], response: undefined, finishReason: undefined, usage: undefined, failed: false, error: undefined }),
   chunk(state, chunk) {
     const part = chunk as Chunk
@@ -205,7 +207,7 @@ export const modelStream = aiStream<StreamState>({
 export function streamedErrorEnd(error: unknown, attributes: Attributes = {}): SpanEnd {
   if (isAbortError(error)) return { attributes, status: 'unset' }
   const said = vercelErrorEnd(error)
-  return { ...said, attributes: { ...said?.attributes, ...attributes }, status: 'error', errorType: said?.errorType ?? nameOf(error) }
+  return { ...said, attributes: { ...said?.attributes, ...attributes }, error: error ?? 'error', status: 'error' }
 }
 
 /** What an error of the SDK says. */
@@ -230,5 +232,3 @@ interface ApiCallError {
   data?: { error?: { code?: unknown; type?: unknown } }
   message?: unknown
 }
-
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error === 'string' ? 'string' : '_OTHER')

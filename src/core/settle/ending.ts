@@ -9,6 +9,8 @@ export interface Ending {
   note(attributes: Attributes): void
   /** What the target keeps per stream, when it declared it. */
   readonly streamReading: StreamReading<unknown> | undefined
+  /** The `AbortSignal` of the call, when its target knows it. */
+  readonly streamSignal?: unknown
   /** Clock of `startMs`, in milliseconds. */
   nowMs(): number
   readonly startMs: number

@@ -29,6 +29,8 @@ export class StreamMeter {
   branches = 1
   private readonly ending: Ending
   private readonly signal: Signal | undefined
+  /** Nobody but the caller aborts it; an SDK's own controller is aborted by the SDK when a stream fails. */
+  private readonly isCallers: boolean
   private readonly state: unknown
   private readonly onAbort = (): void => this.aborted()
   private finished = false
@@ -45,6 +47,7 @@ export class StreamMeter {
     this.askedMs = ending.startMs
     this.state = ending.guard('stream.state', () => ending.streamReading?.state())
     this.signal = isSignal(signal) ? signal : undefined
+    this.isCallers = this.signal !== undefined && signal === ending.streamSignal
     this.signal?.addEventListener('abort', this.onAbort)
     unfinished.add(this)
   }
@@ -90,7 +93,7 @@ export class StreamMeter {
   }
 
   failed(error: unknown): void {
-    const isAbort = isAbortError(error) || (this.signal?.aborted === true && error === this.signal.reason)
+    const isAbort = isAbortError(error) || (this.signal?.aborted === true && (this.isCallers || error === this.signal.reason))
     this.finish(isAbort ? 'abort' : 'error', error)
   }
 

@@ -19,6 +19,8 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
   { name: 'knex', integration: 'knex', texts: ['Invalid transacting value (null, undefined or empty object)'] },
   { name: 'koa', integration: 'koa', texts: ['middleware must be a function!', 'non-error thrown: '] },
+  { name: '@langchain/core', integration: 'langchain', texts: ['lc_serializable', 'langchain_core'] },
+  { name: '@langchain/langgraph', integration: 'langgraph', texts: ['GraphRecursionError', 'langgraph_checkpoint_ns'] },
   { name: 'mariadb', integration: 'mariadb', texts: ['Cannot execute new commands: connection closed'] },
   { name: '@mistralai/mistralai', integration: 'mistral', texts: ['MISTRAL_API_KEY', 'MISTRAL_DEBUG'] },
   { name: 'mongodb', integration: 'mongodb', texts: ['Topology is closed'] },

@@ -381,6 +381,39 @@ describe('any other stream', () => {
     expect([stream.locked, ending.ends]).toEqual([false, 1])
     expect(await drain(stream as unknown as AsyncIterable<number>)).toEqual([2, 3])
   })
+  it('ends with the signal that the target knows, whatever the stream says then', async () => {
+    const endOf = async (aborts: boolean) => {
+      const controller = new AbortController()
+      const ending = Object.assign(new FakeEnding(), { streamSignal: controller.signal })
+      async function* source() {
+        yield 1
+        await delay(1)
+        throw new Error('no more')
+      }
+      const iterator = settleStream(ending, source()) as AsyncGenerator<number>
+      await iterator.next()
+      const failing = iterator.next().catch(() => undefined)
+      if (aborts) controller.abort()
+      await failing
+      return [ending.attributes['perf.stream.end'], ending.status]
+    }
+    expect([await endOf(true), await endOf(false)]).toEqual([
+      ['abort', 'unset'],
+      ['error', 'error'],
+    ])
+  })
+  it('ends with the completion that the result holds', async () => {
+    const reading = { state: () => 0, chunk: () => undefined, finish: () => undefined, from: 'completed' }
+    const [done, failed] = [new FakeEnding({ name: 'call' }, reading), new FakeEnding({ name: 'call' }, reading)]
+    const result = { completed: delay(1) }
+    expect(settleStream(done, result)).toBe(result)
+    const rejection = Promise.reject(new Error('lost'))
+    rejection.catch(() => undefined)
+    settleStream(failed, { completed: rejection })
+    expect([done.ends, failed.ends]).toEqual([0, 0])
+    await delay(5)
+    expect([done.outcome, failed.status]).toEqual([{ ok: true, result }, 'error'])
+  })
   it('watches a stream that is a part of the result', async () => {
     const ending = new FakeEnding({ name: 'call' }, { state: () => 0, chunk: () => undefined, finish: () => undefined, from: 'stream' })
     const result = { stream: web() }
