@@ -31,6 +31,8 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'knex', modules: ['knex'], kind: 'db' },
   { name: 'koa', modules: ['koa', '@koa/router', 'koa-router'], kind: 'http' },
   { name: 'lancedb', modules: ['@lancedb/lancedb'], kind: 'db' },
+  { name: 'langchain', modules: ['@langchain/core'], kind: 'ai', esmFiles: ['@langchain/core/dist/runnables/base.js', '@langchain/core/dist/language_models/chat_models.js', '@langchain/core/dist/language_models/llms.js', '@langchain/core/dist/tools/index.js', '@langchain/core/dist/retrievers/index.js'] },
+  { name: 'langgraph', modules: ['@langchain/langgraph'], kind: 'workflow', esmFiles: ['@langchain/langgraph/dist/pregel/index.js', '@langchain/langgraph/dist/pregel/retry.js'] },
   { name: 'lru-cache', modules: ['lru-cache'], kind: 'cache' },
   { name: 'mariadb', modules: ['mariadb'], kind: 'db', esmFiles: ['mariadb/callback.js', 'mariadb/lib/pool.js'] },
   { name: 'mcp', modules: ['@modelcontextprotocol/sdk', '@modelcontextprotocol/client', '@modelcontextprotocol/server'], kind: 'mcp', esmFiles: ['@modelcontextprotocol/sdk/dist/esm/shared/protocol.js'], cjsFiles: ['@modelcontextprotocol/sdk/dist/cjs/shared/protocol.js'] },
