@@ -15,7 +15,7 @@ const dist = `${target}.${process.pid}.tmp`
 
 spawnSync(process.execPath, ['scripts/generate-registry.mjs'], { stdio: 'inherit' })
 spawnSync(process.execPath, ['scripts/generate-findings.mjs'], { stdio: 'inherit' })
-const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { version, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 const common = {
   bundle: true,
   platform: 'node',
@@ -76,8 +76,11 @@ try {
       entryPoints: existing(['src/web/flame/page.ts']),
       outfile: `${dist}/flame-page.js`,
     }),
+    // What is no dependency of the package is bundled: of the tokenizer only the one table that is used.
     build({
       ...esm,
+      packages: undefined,
+      external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
       splitting: true,
       entryPoints: existing(['src/cli/cli.ts', 'src/store/store.ts']),
       outdir: dist,

@@ -54,7 +54,10 @@ action(
   async () => (await import('./commands/sessions.ts')).sessions,
 )
 action(
-  command('report', 'what ran, where the time went, what was slow, what failed').option('--limit <n>', 'rows per table', '10'),
+  command('report', 'what ran, where the time went, what was slow, what failed')
+    .option('--limit <n>', 'rows per table', '10')
+    .addOption(new Option('--format <format>', 'for people, or for an assistant').choices(['text', 'md', 'json']))
+    .option('--budget <tokens>', 'with md or json: at most so many tokens, what matters most first (default for md: 4000)'),
   async () => (await import('./commands/report.ts')).report,
 )
 action(
@@ -64,7 +67,9 @@ action(
   async () => (await import('./commands/findings.ts')).findings,
 )
 action(
-  command('show', 'one finding with its evidence and advice, or a trace or span').argument('<id>', 'id of a finding, trace or span'),
+  command('show', 'one finding with its evidence and advice, or a trace or span')
+    .argument('<id>', 'id of a finding, trace or span')
+    .option('--budget <tokens>', 'as markdown for an assistant, with traces and code, at most so many tokens'),
   async () => (await import('./commands/show.ts')).show,
 )
 action(

@@ -73,7 +73,8 @@ async function printCriticalPath(reader: SessionReader, facts: TraceFacts, optio
   )
 }
 
-async function findTrace(reader: SessionReader, id: string): Promise<string> {
+/** The whole id of a trace, from that of a span, the beginning of one, `slowest` or `last`. */
+export async function findTrace(reader: SessionReader, id: string): Promise<string> {
   if (id === 'slowest' || id === 'last') {
     const order = id === 'last' ? 'start_time' : 'duration_ms'
     const [row] = await reader.rows<{ trace_id: string }>(`SELECT trace_id FROM traces ORDER BY ${order} DESC LIMIT 1`)
