@@ -44,6 +44,10 @@ export const MATRIX = [
   { lib: 'undici', version: '8.12.4', node: 22 },
 
   // AI clients
+  { lib: '@google/genai', version: '1.6.0' },
+  { lib: '@google/genai', version: '1.52.0' },
+  { lib: '@google/genai', version: '2.32.0' },
+  { lib: '@google/genai', version: '3.1.0', node: 22 },
   { lib: 'groq-sdk', version: '0.5.0' },
   { lib: 'groq-sdk', version: '0.37.0' },
   { lib: 'groq-sdk', version: '1.6.0' },

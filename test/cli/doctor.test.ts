@@ -10,6 +10,7 @@ import anthropic from '../../src/integrations/anthropic.ts'
 import cohere from '../../src/integrations/cohere.ts'
 import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
+import googleGenai from '../../src/integrations/google-genai.ts'
 import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
 import mistral from '../../src/integrations/mistral.ts'
@@ -111,7 +112,21 @@ it('tells a person in 80 columns, and the report names what was missed', async (
   expect((await runCli(['report', '--dir', run.perfDir])).stdout).toMatch(/Not in this recording\n- pg bundled: inside the bundle/)
 })
 
-const definitions: Integration[] = [anthropic, cohere, express, fastify, groq, ioredis, mistral, ollama, openai, pg, pino, winston]
+const definitions: Integration[] = [
+  anthropic,
+  cohere,
+  express,
+  fastify,
+  googleGenai,
+  groq,
+  ioredis,
+  mistral,
+  ollama,
+  openai,
+  pg,
+  pino,
+  winston,
+]
 /** What a package brings along itself. */
 const ALONG: Record<string, readonly string[]> = { fastify: ['pino'] }
 const versions = definitions.flatMap((definition) =>

@@ -12,6 +12,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'express', integration: 'express', texts: ['app.use() requires a middleware function'] },
   { name: 'fastify', integration: 'fastify', texts: ['FST_ERR_CTP_ALREADY_PRESENT'] },
   { name: 'generic-pool', integration: 'generic-pool', texts: ['max waitingClients count exceeded'] },
+  { name: '@google/genai', integration: 'google-genai', texts: ['x-goog-api-client', 'google-genai-sdk/', 'streamGenerateContent'] },
   { name: 'graphql', integration: 'graphql', texts: ['Must provide an operation.'] },
   { name: 'groq-sdk', integration: 'groq', texts: ['X-Stainless-Runtime', 'GROQ_API_KEY'] },
   { name: '@grpc/grpc-js', integration: 'grpc', texts: ['Method names cannot start with $'] },
