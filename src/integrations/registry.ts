@@ -18,6 +18,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
   { name: 'fs', modules: ['node:fs', 'node:fs/promises'], kind: 'fs', optIn: true },
   { name: 'generic-pool', modules: ['generic-pool'], kind: 'pool' },
+  { name: 'google-genai', modules: ['@google/genai'], kind: 'ai' },
   { name: 'graphql', modules: ['graphql'], kind: 'function' },
   { name: 'groq', modules: ['groq-sdk'], kind: 'ai' },
   { name: 'grpc', modules: ['@grpc/grpc-js'], kind: 'http' },
