@@ -1,13 +1,11 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { formatsStacksAsAtStart } from './stack-format.ts'
 
 const FRAMES = 16
 /** A program that makes caches by the thousand does not pay for thousands of stacks. */
 const MAX_PLACES = 500
 let looked = 0
-
-/** What Node has there by itself (a function since 20.19), as of the agent's start. */
-const { prepareStackTrace: formatOfNode } = Error
 
 /**
  * Where the app uses a cache: `src/users.js:12`, or the name of the package that does. Undefined when that cannot be told without running code of the
@@ -15,7 +13,7 @@ const { prepareStackTrace: formatOfNode } = Error
  */
 export function placeOfUse(library: string): string | undefined {
   // Reading a stack would run the app's own formatting.
-  if (looked >= MAX_PLACES || Error.prepareStackTrace !== formatOfNode) return undefined
+  if (looked >= MAX_PLACES || !formatsStacksAsAtStart()) return undefined
   looked++
   const holder: { stack?: string } = {}
   const { stackTraceLimit } = Error

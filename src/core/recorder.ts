@@ -8,6 +8,7 @@ import { FactKind, LogFlag, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKi
 import { boundedText, ownText } from './payload.ts'
 import type { Ring, Trace } from './ring.ts'
 import { Span } from './span.ts'
+import { formatsStacksAsAtStart } from './stack-format.ts'
 
 export interface RecorderSettings {
   /** Characters of a payload that are handed to the writer (for its hash, and for its text when capture is on). */
@@ -386,7 +387,7 @@ const v8StackGetter = Object.getOwnPropertyDescriptor(new Error('probe'), 'stack
 
 /** Frames only: the first lines of a stack repeat the message. Nothing is read when the app formats stacks itself. */
 function stackFrames(error: object): string | undefined {
-  if (typeof Error.prepareStackTrace === 'function') return undefined
+  if (!formatsStacksAsAtStart()) return undefined
   const getter = Object.getOwnPropertyDescriptor(error, 'stack')?.get
   const stack: unknown = getter !== undefined && getter === v8StackGetter ? getter.call(error) : ownText(error, 'stack')
   if (typeof stack !== 'string' || stack === '') return undefined
