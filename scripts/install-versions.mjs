@@ -85,10 +85,12 @@ export const MATRIX = [
   { lib: 'knex', version: '2.0.0', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
   { lib: 'knex', version: '2.5.1', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
   { lib: 'knex', version: '3.3.0', with: ['pg@8.23.1', 'pg-query-stream@4.17.0'] },
+  { lib: 'drizzle-orm', version: '0.30.0', with: ['pg@8.23.1'] },
+  { lib: 'drizzle-orm', version: '0.45.4', with: ['pg@8.23.1'] },
   { lib: 'better-sqlite3', version: '11.0.0', until: 20, build: true },
   // Compiled for Node 24.19 or newer it aborts, without the agent, too: nodejs/node#65446.
-  { lib: 'better-sqlite3', version: '12.11.1', until: 22, build: true },
-  { lib: 'better-sqlite3', version: '13.2.0', node: 22 },
+  { lib: 'better-sqlite3', version: '12.11.1', until: 22, build: true, with: ['drizzle-orm@0.45.4'] },
+  { lib: 'better-sqlite3', version: '13.2.0', node: 22, with: ['drizzle-orm@0.45.4'] },
 
   // Document databases, mappers, Redis
   { lib: '@redis/client', version: '1.0.6' },
