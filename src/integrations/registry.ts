@@ -14,6 +14,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'console', modules: [], kind: 'log', always: true },
   { name: 'dataloader', modules: ['dataloader'], kind: 'cache' },
   { name: 'dns', modules: ['node:dns', 'node:dns/promises'], kind: 'net' },
+  { name: 'drizzle-orm', modules: ['drizzle-orm'], kind: 'db', esmFiles: ['drizzle-orm/node-postgres/driver.js', 'drizzle-orm/postgres-js/driver.js', 'drizzle-orm/pglite/driver.js', 'drizzle-orm/mysql2/driver.js', 'drizzle-orm/better-sqlite3/driver.js', 'drizzle-orm/libsql/driver.js', 'drizzle-orm/neon-http/driver.js', 'drizzle-orm/neon-serverless/driver.js', 'drizzle-orm/vercel-postgres/driver.js'] },
   { name: 'express', modules: ['express', 'router'], kind: 'http' },
   { name: 'fastify', modules: ['fastify'], kind: 'http' },
   { name: 'fs', modules: ['node:fs', 'node:fs/promises'], kind: 'fs', optIn: true },
