@@ -158,6 +158,8 @@ export const MATRIX = [
   { lib: 'bullmq', version: '5.0.0' },
   { lib: 'bullmq', version: '5.81.5' },
   { lib: 'bullmq', version: '6.7.0', with: ['ioredis@5.11.1'] },
+  { lib: 'kafkajs', version: '2.0.0' },
+  { lib: 'kafkajs', version: '2.2.4' },
   { lib: 'mqtt', version: '5.0.0' },
   { lib: 'mqtt', version: '5.16.0' },
   { lib: 'nats', version: '2.18.0' },

@@ -248,12 +248,20 @@ export function beginCall(
       started.settles,
     )
     if (started.carriedBy !== undefined) carried.set(started.carriedBy, { span: active.span })
-    if (target.inject !== undefined && mayInject(target, call, runtime))
-      target.inject(call, traceparentOf(active.span), active.span.trace.state)
+    if (target.inject !== undefined) inject(target, call, active.span, integration, runtime)
     return active
   } catch (error) {
     noteFault(integration, error)
     return undefined
+  }
+}
+
+/** What fails here does not cost the span. */
+function inject(target: AnyTarget, call: Call, span: Span, integration: string, runtime: Runtime): void {
+  try {
+    if (mayInject(target, call, runtime)) target.inject?.(call, traceparentOf(span), span.trace.state)
+  } catch (error) {
+    noteFault(integration, error)
   }
 }
 

@@ -50,9 +50,9 @@ interface Job extends NewJob {
   processedOn?: number
 }
 
-type AddCall = { self: Queue; args: [name: string, data: unknown, opts?: JobOptions]; result: Job }
+type AddCall = { self: Queue; args: [name: string, data: unknown, opts?: JobOptions]; result: Job | undefined }
 type BulkCall = { self: Queue; args: [jobs: NewJob[]] }
-type FlowCall = { self: Queue; args: [flow: Flow]; result: { job: Job } }
+type FlowCall = { self: Queue; args: [flow: Flow]; result: { job: Job } | undefined }
 type FlowsCall = { self: Queue; args: [flows: Flow[]] }
 type ProcessCall = { self: Queue; args: [job: Job] }
 
@@ -63,6 +63,27 @@ export default defineIntegration({
   name: 'bullmq',
   module: 'bullmq',
   kind: 'messaging',
+  records: {
+    spans: ['send orders', 'process orders'],
+    attributes: [
+      'messaging.system',
+      'messaging.operation.name',
+      'messaging.operation.type',
+      'messaging.destination.name',
+      'messaging.destination.template',
+      'messaging.batch.message_count',
+      'messaging.message.id',
+      'perf.job.name',
+      'perf.job.attempt',
+      'perf.job.max_attempts',
+      'perf.job.delay_ms',
+      'perf.job.wait_ms',
+      'perf.job.moved',
+      'server.address',
+      'server.port',
+    ],
+    against: 'Redis',
+  },
   inBundle: ['BullMQ: Your redis options maxRetriesPerRequest must be null'],
   targets: [
     target<AddCall>({
@@ -72,7 +93,7 @@ export default defineIntegration({
       inject({ args }, traceparent, tracestate) {
         args[2] = withContext(args[2], traceparent, tracestate)
       },
-      end: (_call, outcome) => (outcome.ok ? { attributes: { 'messaging.message.id': outcome.result.id } } : undefined),
+      end: (_call, outcome) => (outcome.ok ? { attributes: { 'messaging.message.id': outcome.result?.id } } : undefined),
     }),
     target<BulkCall>({
       ...sending,
@@ -95,7 +116,7 @@ export default defineIntegration({
       inject({ args }, traceparent, tracestate) {
         args[0] = flowWithContext(args[0], traceparent, tracestate)
       },
-      end: (_call, outcome) => (outcome.ok ? { attributes: { 'messaging.message.id': outcome.result.job.id } } : undefined),
+      end: (_call, outcome) => (outcome.ok ? { attributes: { 'messaging.message.id': outcome.result?.job.id } } : undefined),
     }),
     target<FlowsCall>({
       ...sending,

@@ -37,6 +37,24 @@ export default defineIntegration({
   name: 'mqtt',
   module: 'mqtt',
   kind: 'messaging',
+  records: {
+    spans: ['send orders/mail', 'process orders/mail'],
+    attributes: [
+      'messaging.system',
+      'messaging.operation.name',
+      'messaging.operation.type',
+      'messaging.destination.name',
+      'messaging.destination.template',
+      'messaging.client.id',
+      'network.protocol.version',
+      'perf.messaging.qos',
+      'perf.messaging.retained',
+      'perf.messaging.redelivered',
+      'server.address',
+      'server.port',
+    ],
+    against: 'Mosquitto',
+  },
   inBundle: ['client disconnecting', 'connack timeout'],
   targets: [
     target<PublishCall>({

@@ -35,7 +35,7 @@ export function messageStart(message: MessageOperation): SpanStart {
       'messaging.operation.name': operation,
       'messaging.operation.type': operation,
       'messaging.destination.name': destination || undefined,
-      'messaging.destination.template': place.template === destination || place.isTemporary ? undefined : place.template,
+      'messaging.destination.template': place.template === destination || place.isTemporary ? undefined : place.template || undefined,
       'messaging.destination.temporary': place.isTemporary ? true : undefined,
       'messaging.batch.message_count': count,
       'server.address': message.host,
@@ -50,6 +50,18 @@ export function messageStart(message: MessageOperation): SpanStart {
 
 /** Role of a message's content. */
 export const MESSAGE_BODY = 'messaging.message.body'
+
+/** Text of a batch's bodies that goes into one payload. */
+const MAX_BATCH_BYTES = 65_536
+
+/** The bodies of a batch as text, as far as a payload holds them; of what comes after, the size. */
+export function bodiesOf(values: readonly unknown[]): unknown[] {
+  let left = MAX_BATCH_BYTES
+  return values.map((value) => {
+    if (!(value instanceof Uint8Array) || (left -= value.length) < 0) return value
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
+  })
+}
 
 /** Links of one span; a larger batch says how many senders it had. */
 const MAX_LINKS = 1000

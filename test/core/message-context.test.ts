@@ -65,6 +65,14 @@ describe('context in a message', () => {
     const { call } = recorded(injecting, (headers: object) => headers, false)
     expect(call({ a: 1 })).toEqual({ a: 1 })
   })
+  it('costs neither the call nor its span when it cannot be put in', () => {
+    const failing = () => {
+      throw new Error('frozen')
+    }
+    const { call, ends } = recorded({ ...injecting, inject: failing }, (headers: object) => headers)
+    expect(call({ a: 1 })).toEqual({ a: 1 })
+    expect(ends).toEqual([[false, undefined]])
+  })
   it('does not go to hosts that are not allowed when the carrier is a request', () => {
     const { carrier: _, ...request } = injecting
     const { call } = recorded(request, (headers: object) => headers)

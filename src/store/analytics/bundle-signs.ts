@@ -18,6 +18,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: '@grpc/grpc-js', integration: 'grpc', texts: ['Method names cannot start with $'] },
   { name: 'hono', integration: 'hono', texts: ['Context is not finalized.'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
+  { name: 'kafkajs', integration: 'kafkajs', texts: ['Cannot continue to use transaction once ended'] },
   { name: 'knex', integration: 'knex', texts: ['Invalid transacting value (null, undefined or empty object)'] },
   { name: 'koa', integration: 'koa', texts: ['middleware must be a function!', 'non-error thrown: '] },
   { name: '@langchain/core', integration: 'langchain', texts: ['lc_serializable', 'langchain_core'] },
