@@ -29,6 +29,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'http2-client', modules: ['node:http2'], kind: 'http' },
   { name: 'http2-server', modules: ['node:http2'], kind: 'http' },
   { name: 'ioredis', modules: ['ioredis'], kind: 'db' },
+  { name: 'kafkajs', modules: ['kafkajs'], kind: 'messaging' },
   { name: 'keyv', modules: ['keyv'], kind: 'cache' },
   { name: 'knex', modules: ['knex'], kind: 'db' },
   { name: 'koa', modules: ['koa', '@koa/router', 'koa-router'], kind: 'http' },
