@@ -44,6 +44,8 @@ export const MATRIX = [
   { lib: 'undici', version: '8.12.4', node: 22 },
 
   // AI clients
+  { lib: '@aws-sdk/client-bedrock-runtime', version: '3.587.0' },
+  { lib: '@aws-sdk/client-bedrock-runtime', version: '3.1162.0' },
   { lib: '@google/genai', version: '1.6.0' },
   { lib: '@google/genai', version: '1.52.0' },
   { lib: '@google/genai', version: '2.32.0' },

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
+import bedrock from '../../src/integrations/bedrock.ts'
 import cohere from '../../src/integrations/cohere.ts'
 import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
@@ -114,6 +115,7 @@ it('tells a person in 80 columns, and the report names what was missed', async (
 
 const definitions: Integration[] = [
   anthropic,
+  bedrock,
   cohere,
   express,
   fastify,

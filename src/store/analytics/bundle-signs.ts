@@ -5,6 +5,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'ai', integration: 'ai', texts: ['AI_APICallError', 'AI_NoSuchToolError'] },
   { name: 'amqplib', integration: 'amqplib', texts: ['Channel ended, no reply will be forthcoming'] },
   { name: '@anthropic-ai/sdk', integration: 'anthropic', texts: ['X-Stainless-Runtime', 'anthropic-version'] },
+  { name: '@aws-sdk/client-bedrock-runtime', integration: 'bedrock', texts: ['AmazonBedrockFrontendService'] },
   { name: 'better-sqlite3', integration: 'better-sqlite3', texts: ['In-memory/temporary databases cannot be readonly'] },
   { name: 'bullmq', integration: 'bullmq', texts: ['BullMQ: Your redis options maxRetriesPerRequest must be null'] },
   { name: 'chromadb', integration: 'chromadb', texts: ['ChromaConnectionError'] },
