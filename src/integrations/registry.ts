@@ -5,6 +5,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'ai', modules: ['ai'], kind: 'ai' },
   { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
+  { name: 'bedrock', modules: ['@aws-sdk/client-bedrock-runtime'], kind: 'ai' },
   { name: 'better-sqlite3', modules: ['better-sqlite3'], kind: 'db' },
   { name: 'bullmq', modules: ['bullmq'], kind: 'messaging' },
   { name: 'cache-manager', modules: ['cache-manager'], kind: 'cache' },
