@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import Module from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +12,7 @@ import { guard } from '../src/core/guard.ts'
 export type ImportSeen = (exports: unknown, name: string, baseDir: string) => void
 
 type Resolved = { url: string; format?: string | null }
-type Context = { conditions?: readonly string[] }
+type Context = { conditions?: readonly string[]; parentURL?: string }
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown
 
 /** Watches imports of `packages`; the result tells whether the file of a URL is watched here. Must be registered before a facade's hooks. */
@@ -27,7 +28,7 @@ export function watchCommonJsImports(packages: ReadonlySet<string>, onImport: Im
   const { registerHooks } = Module as unknown as { registerHooks(hooks: object): void }
   registerHooks({
     resolve(specifier: string, context: Context, next: (specifier: string, context: Context) => Resolved): Resolved {
-      const resolved = next(specifier, context)
+      const resolved = resolveFor(specifier, context, next)
       if (packages.has(specifier) && context.conditions?.includes('require') !== true && isCommonJs(resolved))
         guard('import-hook', () => {
           urls.add(resolved.url)
@@ -38,6 +39,23 @@ export function watchCommonJsImports(packages: ReadonlySet<string>, onImport: Im
     },
   })
   return (url) => urls.has(url)
+}
+
+/**
+ * While an ES module of a package is required, Node 22 resolves as `require` does, from whoever required it; import-in-the-middle asks for
+ * what the module exports from other ones, which is then not found.
+ */
+function resolveFor(specifier: string, context: Context, next: (specifier: string, context: Context) => Resolved): Resolved {
+  try {
+    return next(specifier, context)
+  } catch (error) {
+    const { parentURL } = context
+    const isOfPackage = /^(?:file:\/\/|\.\.?\/)/.test(specifier) && parentURL?.includes('/node_modules/') === true
+    if (!isOfPackage || (error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error
+    const file = fileURLToPath(new URL(specifier, parentURL))
+    if (!existsSync(file)) throw error
+    return next(file, context)
+  }
 }
 
 /** Without a format Node has found no `type` in package.json: `.js` below node_modules is CommonJS then. */

@@ -22,6 +22,7 @@ export function wrapGiven(
   module: LoadedModule,
   runtime: Runtime,
 ): AnyFunction {
+  if (place === 'result') return wrapMade(original, target, layer, integration, module, runtime)
   const keys = place.split('.')
   const wrap = (fn: AnyFunction, key: string | undefined): AnyFunction => {
     const keyed = key === undefined ? target : targetAt(target, key)
@@ -41,6 +42,27 @@ export function wrapGiven(
         return Reflect.apply(fn, guard(integration, () => replaceAt(self, keys, 1, undefined, wrap, derivedFrom)) ?? self, args)
       guard(integration, () => replaceOn(self, kept, wrap))
       return Reflect.apply(fn, self, args)
+    }),
+  )
+}
+
+/** The wrapper of a function that makes the one to record; the calls of that know what it was made of. */
+function wrapMade(
+  original: AnyFunction,
+  target: AnyTarget,
+  layer: string,
+  integration: string,
+  module: LoadedModule,
+  runtime: Runtime,
+): AnyFunction {
+  return wrapOnce(original, target, (fn) =>
+    disguise(fn, (self, args) => {
+      const madeOf = [...args]
+      const made: unknown = Reflect.apply(fn, self, args)
+      if (typeof made !== 'function') return made
+      const wrap = () =>
+        disguise(made as AnyFunction, targetInvoke(made as AnyFunction, { ...target, madeOf }, layer, integration, module, runtime))
+      return guard(integration, wrap) ?? made
     }),
   )
 }

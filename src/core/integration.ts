@@ -40,6 +40,8 @@ export interface Call<S extends CallShape = CallShape> {
   readonly module: LoadedModule
   /** What the last `*` of the target's `given` stood for. */
   readonly key?: string
+  /** With `given: 'result'`: the arguments of the call that made the function. */
+  readonly madeOf?: readonly unknown[] | undefined
 }
 
 /** The package copy a target belongs to. */
@@ -137,11 +139,13 @@ export interface Target<S extends CallShape = CallShape> {
   module?: string
   /**
    * The function is not the one at `path` but given to it: its place in the arguments (`1`, `0.executor`, `0.tools.*.execute`) or on `this`
-   * (`this.eachMessage`, `this.settings.model.generate`).
+   * (`this.eachMessage`, `this.settings.model.generate`), or `result`: it makes the function.
    */
   given?: string
   /** Set by the engine. */
   key?: string
+  /** Set by the engine. */
+  madeOf?: readonly unknown[]
   /** The function gives an async iterator, and each value of it is a call: `args[0]`, over when the next is asked for. What `settles` says is not looked at. */
   items?: boolean
   settles: Settles

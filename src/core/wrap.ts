@@ -135,7 +135,8 @@ export function targetInvoke(
   const { settles, callersContext = false } = target
   return (self, args) => {
     if (!runtime.recording || isSwitchedOff(integration)) return reflectApply(original, self, args)
-    const call: Call = target.key === undefined ? { self, args, module } : { self, args, module, key: target.key }
+    const { key, madeOf } = target
+    const call: Call = key === undefined && madeOf === undefined ? { self, args, module } : { self, args, module, key: key ?? '', madeOf }
     const parent = currentSpan()
     const active =
       (target.outermost === true && parent?.integration === integration && !parent.ended) ||

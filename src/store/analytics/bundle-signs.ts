@@ -30,6 +30,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'mongoose', integration: 'mongoose', texts: ['Query must have `op` before executing'] },
   { name: 'mqtt', integration: 'mqtt', texts: ['client disconnecting', 'connack timeout'] },
   { name: 'mysql2', integration: 'mysql2', texts: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'] },
+  { name: '@nestjs/core', integration: 'nestjs', texts: ['Nest application successfully started'] },
   { name: 'ollama', integration: 'ollama', texts: ['ollama-js/', 'Did not receive done or success response in stream.'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
