@@ -46,6 +46,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'mqtt', modules: ['mqtt'], kind: 'messaging' },
   { name: 'mysql2', modules: ['mysql2'], kind: 'db' },
   { name: 'nats', modules: ['nats', '@nats-io/nats-core', '@nats-io/jetstream'], kind: 'messaging' },
+  { name: 'nestjs', modules: ['@nestjs/core'], kind: 'function', esmFiles: ['@nestjs/core/router/router-execution-context.js'] },
   { name: 'net', modules: ['node:net'], kind: 'net' },
   { name: 'node-sqlite', modules: ['node:sqlite'], kind: 'db' },
   { name: 'ollama', modules: ['ollama'], kind: 'ai' },
