@@ -34,6 +34,22 @@ export default defineIntegration({
   name: 'chromadb',
   module: 'chromadb',
   kind: 'db',
+  records: {
+    spans: ['query docs', 'get docs', 'add docs'],
+    attributes: [
+      'db.system.name',
+      'db.namespace',
+      'server.address',
+      'server.port',
+      'db.operation.name',
+      'db.collection.name',
+      'db.operation.batch.size',
+      'db.response.returned_rows',
+      'perf.vector.top_k',
+      'perf.vector.dimension',
+    ],
+    against: 'a scripted server with the paths of its REST interface',
+  },
   inBundle: ['ChromaConnectionError'],
   targets: [
     ...METHODS.map((name) => onCollection(name, `Collection.prototype.${name}`, OLD)),

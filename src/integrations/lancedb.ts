@@ -39,6 +39,19 @@ export default defineIntegration({
   name: 'lancedb',
   module: '@lancedb/lancedb',
   kind: 'db',
+  records: {
+    spans: ['search docs', 'query docs', 'add docs', 'createTable docs'],
+    attributes: [
+      'db.system.name',
+      'db.operation.name',
+      'db.collection.name',
+      'db.operation.batch.size',
+      'db.response.returned_rows',
+      'perf.vector.top_k',
+      'perf.vector.dimension',
+    ],
+    against: 'the database itself, in a folder',
+  },
   targets: [
     step('dist/table', 'LocalTable.prototype.query', ({ self }) => ({ table: tables.get(self), operation: 'query' })),
     step('dist/table', 'LocalTable.prototype.mergeInsert', ({ self }) => ({ table: tables.get(self), operation: 'mergeInsert' })),

@@ -47,6 +47,21 @@ export default defineIntegration({
   name: 'mongoose',
   module: 'mongoose',
   kind: 'db',
+  records: {
+    spans: ['User.findOne', 'User.save', 'User.aggregate'],
+    attributes: [
+      'db.system.name',
+      'db.namespace',
+      'server.address',
+      'server.port',
+      'db.collection.name',
+      'db.response.returned_rows',
+      'db.response.status_code',
+      'perf.orm.model',
+      'perf.orm.method',
+    ],
+    against: 'a scripted MongoDB server that speaks the wire protocol',
+  },
   inBundle: ['Query must have `op` before executing'],
   errors: [
     { path: 'Error', versions: '>=6 <10', message: maskMessage },

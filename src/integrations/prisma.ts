@@ -30,6 +30,18 @@ export default defineIntegration({
   name: 'prisma',
   module: '@prisma/client',
   kind: 'db',
+  records: {
+    spans: ['User.findMany', '$queryRaw', '$transaction'],
+    attributes: [
+      'db.system.name',
+      'db.collection.name',
+      'db.response.returned_rows',
+      'db.response.status_code',
+      'perf.orm.model',
+      'perf.orm.method',
+    ],
+    against: 'PostgreSQL, through its driver adapter',
+  },
   esmFiles: ['client', 'library', 'binary'].map((name) => `@prisma/client/runtime/${name}.js`),
   inBundle: ['PrismaClientKnownRequestError', 'prisma-client-request'],
   errors: ERRORS.map((name) => ({ path: `PrismaClient${name}`, file: FILE, versions: VERSIONS, message: maskMessage })),

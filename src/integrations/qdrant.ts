@@ -60,6 +60,22 @@ export default defineIntegration({
   name: 'qdrant',
   module: '@qdrant/js-client-rest',
   kind: 'db',
+  records: {
+    spans: ['search docs', 'query docs', 'upsert docs', 'scroll docs'],
+    attributes: [
+      'db.system.name',
+      'server.address',
+      'server.port',
+      'db.operation.name',
+      'db.collection.name',
+      'db.operation.batch.size',
+      'db.response.returned_rows',
+      'db.response.status_code',
+      'perf.vector.top_k',
+      'perf.vector.dimension',
+    ],
+    against: 'a scripted server with the paths of its REST interface',
+  },
   inBundle: ['Result came uninitialized'],
   targets: Object.entries(METHODS).map(([name, versions]) =>
     target<MethodCall>({

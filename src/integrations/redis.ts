@@ -55,6 +55,27 @@ export default defineIntegration({
   name: 'redis',
   module: '@redis/client',
   kind: 'db',
+  records: {
+    spans: ['GET', 'SET', 'PIPELINE GET', 'MULTI', 'SUBSCRIBE', 'CONNECT'],
+    attributes: [
+      'db.system.name',
+      'db.namespace',
+      'server.address',
+      'server.port',
+      'db.operation.name',
+      'db.operation.batch.size',
+      'db.response.status_code',
+      'perf.db.blocking',
+      'perf.db.failed_commands',
+      'perf.cache.operation',
+      'perf.cache.hit',
+      'perf.cache.bytes',
+      'perf.cache.ttl_ms',
+      'perf.cache.asked',
+      'perf.cache.hits',
+    ],
+    against: 'Redis',
+  },
   inBundle: ['Disconnects client'],
   targets: [
     target<SendCall>({

@@ -28,6 +28,14 @@ describe('repeated-call', () => {
     ])
   })
 
+  it.each(['find', 'scroll'])('finds the same %s of a document or vector database', async (operation) => {
+    const read: Node = {
+      name: `${operation} users`, layer: 'db', ms: [0, 10], payloads: { 'db.query.parameters': '[7]' },
+      attributes: { 'db.operation.name': operation, 'db.collection.name': 'users' },
+    } // prettier-ignore
+    expect(await findAll(await recordingOf([1, 2, 3, 4].map(() => request(read))), [repeatedCall])).toMatchObject([{ cost: { calls: 3 } }])
+  })
+
   it('is silent when the results differ, the arguments differ, the calls failed, or something was written', async () => {
     const insert: Node = { ...price('x', undefined), layer: 'db', name: 'INSERT log', attributes: { 'db.operation.name': 'INSERT' } }
     const reader = await recordingOf(

@@ -15,6 +15,9 @@ interface Row {
 /** Calls with the same arguments from which on they count as repeated. */
 const MIN_REPEATS = 3
 
+/** Operations that only read: of SQL, MongoDB and vector stores. */
+const READS = "'SELECT', 'find', 'aggregate', 'count', 'distinct', 'query', 'search', 'get', 'scroll', 'retrieve'"
+
 /** Identical calls (by the hash of their arguments) that a cache would save. */
 export default defineFinding<Row>({
   kind: 'repeated-call',
@@ -26,7 +29,7 @@ export default defineFinding<Row>({
       FROM spans s JOIN payloads a ON a.span_id = s.span_id AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
         LEFT JOIN payloads r ON r.span_id = s.span_id AND ends_with(r.role, '.result')
       WHERE s.layer <> 'ai' AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.status <> 'error'
-        AND coalesce(s.attributes->>'db.operation.name', 'SELECT') = 'SELECT' AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'
+        AND coalesce(s.attributes->>'db.operation.name', 'SELECT') IN (${READS}) AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'
       GROUP BY ALL)
     SELECT layer, call, round(sum(weighted))::BIGINT AS calls, count(*) AS different, sum(ms) AS total_ms, max(n) AS most,
       bool_and(results_known) AS results_known, bool_and(results <= 1) AS results_equal, (list(trace_id ORDER BY n DESC, arguments))[1:3] AS traces
