@@ -4,6 +4,7 @@ import { defineIntegration, target } from '../core/integration.ts'
 import type { Attributes, Outcome, SpanEnd } from '../core/integration.ts'
 
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
+import { httpCacheAttributes } from '../semantics/http-cache.ts'
 import { readOptions, withHeader } from '../semantics/http-options.ts'
 
 interface Outgoing {
@@ -111,7 +112,8 @@ function finish(request: ClientRequest): void {
 }
 
 function responseAttributes(response: IncomingMessage | undefined, complete: boolean): Attributes {
-  return { 'network.protocol.version': response?.httpVersion, 'perf.http.aborted': complete ? undefined : true }
+  const attributes = { 'network.protocol.version': response?.httpVersion, 'perf.http.aborted': complete ? undefined : true }
+  return response === undefined ? attributes : { ...attributes, ...httpCacheAttributes(response.rawHeaders, response.statusCode) }
 }
 
 /** What Node gives for a request that was destroyed before its response. */

@@ -2,6 +2,7 @@ import { binding, defineIntegration } from '../core/integration.ts'
 import type { Attributes, Payload } from '../core/integration.ts'
 import { messages } from '../core/messages.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
+import { httpCacheAttributes } from '../semantics/http-cache.ts'
 
 interface UndiciRequest {
   origin: string | URL
@@ -14,7 +15,7 @@ interface UndiciRequest {
 }
 interface Message {
   request: UndiciRequest
-  response?: { statusCode: number }
+  response?: { statusCode: number; headers?: (string | Uint8Array)[] }
   error?: unknown
 }
 
@@ -64,7 +65,7 @@ export default defineIntegration({
         if (tracestate !== undefined) request.addHeader('tracestate', tracestate)
       },
       updates: {
-        'undici:request:headers': ({ response }) => clientEnd(response?.statusCode),
+        'undici:request:headers': ({ response }) => clientEnd(response?.statusCode, cacheAttributes(response)),
       },
       ends: {
         'undici:request:trailers': () => ({ outcome: { ok: true, result: undefined } }),
@@ -86,6 +87,10 @@ function originOf(origin: string | URL): URL {
     lastOrigin = origin
   }
   return lastUrl
+}
+
+function cacheAttributes(response: Message['response']): Attributes | undefined {
+  return Array.isArray(response?.headers) ? httpCacheAttributes(response.headers, response.statusCode) : undefined
 }
 
 function queryPayload(path: string): Payload[] | undefined {

@@ -44,7 +44,9 @@ export default defineFinding<Row>({
     })), // prettier-ignore
 })
 
-function adviceFor({ sets, misses, evictions, max_entries: most }: Row): string {
+function adviceFor({ cache, sets, misses, evictions, max_entries: most }: Row): string {
+  if (cache.startsWith('http '))
+    return 'The answers mostly come from the origin: look at `Cache-Control` and `Vary` of the answers, and at what differs in the requested URLs.'
   if (evictions >= sets / 2 && sets > 0)
     return `Most of what is put in has to go again before it is asked for: it holds ${most ?? 'few'} entries. Give it more room, or keep only what is expensive to compute.`
   if (sets < misses / 10)

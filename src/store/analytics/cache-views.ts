@@ -9,7 +9,7 @@ export interface AttributeSql {
 
 /** A miss costs what lies between it and the `set` of the same key in the same trace; a `load` that misses, its duration. */
 export function cacheOpsQuery({ base, text, number }: AttributeSql): string {
-  return `WITH ops AS (SELECT ${base.replace('span_id', 's.span_id').replace('name,', 's.name,')}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}, layer) AS cache,
+  return `WITH ops AS (SELECT ${base.replace('span_id', 's.span_id').replace('name,', 's.name,')}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}, CASE layer WHEN 'http' THEN concat_ws(' ', 'http', ${text('server.address')}) ELSE layer END) AS cache,
       coalesce(${text('perf.cache.operation')}, ${text('db.operation.name')}) AS operation, TRY_CAST(${text('perf.cache.hit')} AS BOOLEAN) AS hit,
       coalesce(${text('perf.cache.key_hash')}, k.hash) AS key_hash, ${number('perf.cache.ttl_ms', 'DOUBLE')} AS ttl_ms, ${number('perf.cache.bytes')} AS bytes,
       coalesce(${number('perf.cache.asked')}, 1) AS asked, coalesce(${number('perf.cache.hits')}, (${text('perf.cache.hit')} = 'true')::BIGINT) AS found,
