@@ -184,7 +184,8 @@ export const viewDocs: Record<string, ViewDoc> = {
     doc: 'Operations of caches: spans of layer `cache`, reads and writes of Redis, answers of HTTP caches, and AI calls whose prompt may come from a cache. Of caches in memory only some have a row; `caches` counts all.',
     columns: {
       ...SPAN,
-      cache: 'name of the cache: the place in the app that used it first, a name of its own, `redis`, `http <server>`, `prompts of <model>`',
+      cache:
+        'name of the cache: the place in the app that used it first, a name of its own, `redis`, `http <server>`, `prompts of <model>`',
       operation: '`get`, `load` (a `get` that computes what is not there), `set`, `delete`',
       hit: 'whether a read found everything it asked for',
       key_hash: 'keyed hash of the key',
