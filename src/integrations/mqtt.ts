@@ -55,7 +55,7 @@ export default defineIntegration({
     ],
     against: 'Mosquitto',
   },
-  inBundle: ['client disconnecting', 'connack timeout'],
+  inBundle: ['client disconnecting', 'No messageId left'],
   targets: [
     target<PublishCall>({
       file: new RegExp(`${FOLDER}client$`),

@@ -99,6 +99,7 @@ export default defineIntegration({
     ],
     against: 'NATS with JetStream',
   },
+  inBundle: ['already yielding', 'HPUB '],
   targets: FOLDERS.flatMap(({ module, versions, client, jetstream }) => [
     ...(client === undefined ? [] : clientTargets(module, versions, client)),
     ...(jetstream === undefined ? [] : jetStreamTargets(module, versions, jetstream)),

@@ -76,7 +76,7 @@ export default defineIntegration({
     ],
     against: 'Redis',
   },
-  inBundle: ['Disconnects client'],
+  inBundle: ['Disconnects client', 'Socket already opened'],
   targets: [
     target<SendCall>({
       file: CLIENT,

@@ -6,15 +6,20 @@ import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
+import amqplib from '../../src/integrations/amqplib.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
 import bedrock from '../../src/integrations/bedrock.ts'
+import bullmq from '../../src/integrations/bullmq.ts'
 import cohere from '../../src/integrations/cohere.ts'
 import express from '../../src/integrations/express.ts'
 import fastify from '../../src/integrations/fastify.ts'
 import googleGenai from '../../src/integrations/google-genai.ts'
 import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
+import kafkajs from '../../src/integrations/kafkajs.ts'
 import mistral from '../../src/integrations/mistral.ts'
+import mqtt from '../../src/integrations/mqtt.ts'
+import nats from '../../src/integrations/nats.ts'
 import ollama from '../../src/integrations/ollama.ts'
 import openai from '../../src/integrations/openai.ts'
 import pg from '../../src/integrations/pg.ts'
@@ -114,15 +119,20 @@ it('tells a person in 80 columns, and the report names what was missed', async (
 })
 
 const definitions: Integration[] = [
+  amqplib,
   anthropic,
   bedrock,
+  bullmq,
   cohere,
   express,
   fastify,
   googleGenai,
   groq,
   ioredis,
+  kafkajs,
   mistral,
+  mqtt,
+  nats,
   ollama,
   openai,
   pg,
@@ -130,7 +140,7 @@ const definitions: Integration[] = [
   winston,
 ]
 /** What a package brings along itself. */
-const ALONG: Record<string, readonly string[]> = { fastify: ['pino'] }
+const ALONG: Record<string, readonly string[]> = { bullmq: ['ioredis'], fastify: ['pino'], 'google-genai': ['ws'], mqtt: ['ws'] }
 const versions = definitions.flatMap((definition) =>
   versionsFor(String([definition.module].flat()[0]), nodeMajor()).map((version) => [definition, version] as const),
 )
