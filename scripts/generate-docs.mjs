@@ -147,6 +147,11 @@ why not. \`PERF_INTEGRATIONS\` selects, \`PERF_DISABLE\` leaves out, by the name
 
 ${integrationsTable(all)}
 
+**Any other client of an AI provider** is recognised by host and path where it calls over fetch, \`node:http\`, HTTP/2 or undici
+(\`src/semantics/ai-hosts.ts\`; OpenAI, Anthropic, Gemini, Bedrock, Azure, Mistral, Groq, OpenRouter, Ollama on its port and others): its request is an AI call
+of its own (\`perf.ai.recognised_by\` is \`host\`), unless it is made below the call of an SDK. The body is never read, so tokens, cost and mostly the model are not
+known; \`perf-agent doctor\` lists such calls.
+
 "Its end" says how the end of a call is known: when the function returns, when its promise settles or its callback is called
 (\`callback\`, \`promise\`), when its stream ends (\`stream\`), where the SDK itself reads the answer (\`lazy\`), or otherwise (\`observed\`).
 

@@ -31,6 +31,25 @@ export async function packageReports(reader: SessionReader): Promise<PackageRepo
   return rows.map((row) => ({ ...row, missing: [...new Set((row.missing ?? []).flat().filter((name) => name !== null))] }))
 }
 
+/** AI calls of a client without an integration, which its requests gave away. */
+export interface RecognisedCalls {
+  provider: string | null
+  host: string | null
+  /** What saw the requests: `undici`, `http-client`. */
+  integration: string
+  calls: number
+}
+
+/** AI calls that were recognised by host and path alone, by where they went. */
+export function recognisedCalls(reader: SessionReader): Promise<RecognisedCalls[]> {
+  return reader.rows(
+    `SELECT provider, server AS host, integration, round(sum(weight))::BIGINT AS calls FROM (
+       SELECT attributes->>'gen_ai.provider.name' AS provider, attributes->>'server.address' AS server, integration, weight
+       FROM spans WHERE layer = 'ai' AND (attributes->>'perf.ai.recognised_by') = 'host')
+     GROUP BY ALL ORDER BY calls DESC, host`,
+  )
+}
+
 const OLDEST_NODE = [20, 19] as const
 
 /** Checks what recording and reading need on this machine. */

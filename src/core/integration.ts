@@ -83,6 +83,11 @@ export interface SpanStart {
   carriedBy?: object | undefined
   /** Overrides the target's `settles` for this call. */
   settles?: Settles | undefined
+  /**
+   * What a request is besides, when it goes to an AI provider: an AI call of its own, of layer `ai`, with this name and these attributes
+   * too; unless it is made below the AI call of an SDK.
+   */
+  aiCall?: { name: string; attributes: Attributes } | undefined
 }
 
 export interface SpanEnd {

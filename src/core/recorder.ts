@@ -31,6 +31,11 @@ export interface RemoteContext {
   sampled: boolean
 }
 
+/** True where `span` is an open AI call, or part of one. */
+export function isAiCall(span: Span): boolean {
+  return span.layer === 'ai' ? !span.ended : span.isInAiCall
+}
+
 /** Writes spans and what belongs to them into the ring of this thread. Nothing here throws for want of room: it counts. */
 export class Recorder {
   readonly ring: Ring
@@ -97,6 +102,7 @@ export class Recorder {
       weight,
       attributes ?? null,
     )
+    if (parent !== undefined) span.isInAiCall = layer !== 'tool' && isAiCall(parent)
     if (weight > 0) {
       const { ring } = this
       span.nameId = ring.intern(name)

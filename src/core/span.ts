@@ -28,6 +28,8 @@ export class Span {
   cpuMs = 0
   weight: number
   variant = ''
+  /** Made below an AI call that was open: what goes out from here belongs to that call. A tool is not part of the call that asked for it. */
+  isInAiCall = false
   attributes: Attributes | null
   notes: Attributes | null = null
 

@@ -15,7 +15,7 @@ import type {
   StreamReading,
   Target,
 } from './integration.ts'
-import { errorType, traceparentOf } from './recorder.ts'
+import { errorType, isAiCall, traceparentOf } from './recorder.ts'
 import type { Recorder, RemoteContext } from './recorder.ts'
 import type { Ending } from './settle/ending.ts'
 import { settleLazy } from './settle/lazy.ts'
@@ -277,7 +277,11 @@ export function startSpan(started: SpanStart, layer: string, integration: string
   const { recorder } = runtime
   // Whoever calls from another process without saying who it is begins a trace, wherever its connection was accepted.
   const local = started.parent === undefined ? parent : undefined
-  const span = recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, local, remote)
+  const ai = started.aiCall === undefined || (local !== undefined && isAiCall(local)) ? undefined : started.aiCall
+  const span =
+    ai === undefined
+      ? recorder.start(started.name, started.layer ?? layer, integration, started.kind, started.attributes, local, remote)
+      : recorder.start(ai.name, 'ai', integration, started.kind, { ...started.attributes, ...ai.attributes }, local, remote)
   if (started.payloads !== undefined) recordPayloads(recorder, span, started.payloads)
   if (started.links !== undefined) recordLinks(runtime, span, started.links)
   const other = started.linkedTo === undefined ? undefined : carried.get(started.linkedTo)?.span

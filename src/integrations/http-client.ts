@@ -3,6 +3,7 @@ import { hiddenState } from '../core/hidden-state.ts'
 import { defineIntegration, target } from '../core/integration.ts'
 import type { Attributes, Outcome, SpanEnd } from '../core/integration.ts'
 
+import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
 import { httpCacheAttributes } from '../semantics/http-cache.ts'
 import { readOptions, withHeader } from '../semantics/http-options.ts'
@@ -36,6 +37,7 @@ function outgoing(path: string): ReturnType<typeof target> {
         name: httpSpanName(options.method),
         kind: 'client',
         attributes: clientAttributes(options),
+        aiCall: recogniseAiCall(options.method, options.host, options.port, options.path),
         payloads: mark < 0 ? undefined : [{ role: 'url.query', value: options.path.slice(mark + 1) }],
       }
     },

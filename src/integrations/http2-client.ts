@@ -2,6 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { hiddenState } from '../core/hidden-state.ts'
 import { defineIntegration, target } from '../core/integration.ts'
 import type { Outcome, SpanEnd } from '../core/integration.ts'
+import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel, splitHost } from '../semantics/http.ts'
 import { addHeader, headerOf } from '../semantics/http2-headers.ts'
 
@@ -58,6 +59,7 @@ export default defineIntegration({
             port,
             path,
           }),
+          aiCall: recogniseAiCall(method, address ?? 'localhost', port, path),
           payloads: mark < 0 ? undefined : [{ role: 'url.query', value: path.slice(mark + 1) }],
         }
       },

@@ -1,6 +1,7 @@
 import { binding, defineIntegration } from '../core/integration.ts'
 import type { Attributes, Payload } from '../core/integration.ts'
 import { messages } from '../core/messages.ts'
+import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
 import { httpCacheAttributes } from '../semantics/http-cache.ts'
 
@@ -42,6 +43,8 @@ export default defineIntegration({
         if (request.method === 'CONNECT' || request.upgrade) return undefined
         const { method, path } = request
         const { protocol, hostname, port } = originOf(request.origin)
+        const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+        const portNumber = port === '' ? undefined : Number(port)
         return {
           name: httpSpanName(method),
           kind: 'client',
@@ -50,11 +53,12 @@ export default defineIntegration({
             clientAttributes({
               method,
               scheme: protocol.slice(0, -1),
-              host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
-              port: port === '' ? undefined : Number(port),
+              host,
+              port: portNumber,
               path,
             }),
           ),
+          aiCall: recogniseAiCall(method, host, port === '' ? undefined : Number(port), path),
           payloads: queryPayload(path),
         }
       },

@@ -1,4 +1,5 @@
 import type { StreamNaming } from '../core/settle/ending.ts'
+import { providerOf } from './ai-hosts.ts'
 import { maskQuotedValues } from './quoted-values.ts'
 import type { Attributes, Payload, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
 
@@ -23,30 +24,6 @@ export interface AiUsage {
 /** The part of an SDK resource (`client.messages`, `client.chat.completions`) that is read: its client. */
 export interface AiResource {
   _client?: { baseURL?: unknown }
-}
-
-const PROVIDERS: readonly [host: RegExp, provider: string][] = [
-  [/(^|\.)openai\.azure\.com$|\.cognitiveservices\.azure\.com$/, 'azure.ai.openai'],
-  [/\.(services|inference)\.ai\.azure\.com$/, 'azure.ai.inference'],
-  [/(^|\.)openai\.com$/, 'openai'],
-  [/(^|\.)(anthropic|claude)\.com$/, 'anthropic'],
-  [/(^|\.)groq\.com$/, 'groq'],
-  [/(^|\.)deepseek\.com$/, 'deepseek'],
-  [/(^|\.)x\.ai$/, 'x_ai'],
-  [/(^|\.)perplexity\.ai$/, 'perplexity'],
-  [/(^|\.)mistral\.ai$/, 'mistral_ai'],
-  [/(^|\.)cohere\.(ai|com)$/, 'cohere'],
-  [/(^|\.)moonshot\.(ai|cn)$/, 'moonshot_ai'],
-  [/^generativelanguage\.googleapis\.com$/, 'gcp.gemini'],
-  [/aiplatform\.googleapis\.com$/, 'gcp.vertex_ai'],
-  [/^bedrock.*\.amazonaws\.com$/, 'aws.bedrock'],
-  [/\.ml\.cloud\.ibm\.com$/, 'ibm.watsonx.ai'],
-  [/(^|\.)ollama\.com$/, 'ollama'],
-]
-
-/** `gen_ai.provider.name` of a host; `fallback` (whose protocol is spoken) for an unknown one. */
-export function providerOf(host: string, fallback: string): string {
-  return PROVIDERS.find(([pattern]) => pattern.test(host))?.[1] ?? fallback
 }
 
 /** Where a client's requests go and whose models answer. */

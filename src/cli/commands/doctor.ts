@@ -1,4 +1,11 @@
-import { environmentChecks, packageReports, type Check, type PackageReport } from '../../analysis/doctor.ts'
+import {
+  environmentChecks,
+  packageReports,
+  recognisedCalls,
+  type Check,
+  type PackageReport,
+  type RecognisedCalls,
+} from '../../analysis/doctor.ts'
 import { SessionNotFoundError } from '../../errors.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession, sessionsDir } from '../open.ts'
@@ -11,6 +18,8 @@ interface DoctorData {
   /** `null` without a session. */
   session: string | null
   packages: PackageReport[]
+  /** AI calls whose clients have no integration: neither tokens nor cost are known. */
+  recognised_ai_calls: RecognisedCalls[]
 }
 
 /** Statuses that mean calls were missed although the agent knows the package. */
@@ -18,11 +27,16 @@ const MISSED = new Set(['unsupported', 'loaded-before', 'bundled', 'failed'])
 
 /** `perf-agent doctor`: the machine, and every known package the app loaded; exit 1 when something was missed or does not work. */
 export async function doctor(_: undefined, options: CommonOptions): Promise<number> {
-  const data: DoctorData = { checks: await environmentChecks(sessionsDir(options)), session: null, packages: [] }
+  const data: DoctorData = { checks: await environmentChecks(sessionsDir(options)), session: null, packages: [], recognised_ai_calls: [] }
   try {
     const reader = await openNamedSession(options)
     data.session = reader.session.name
-    data.packages = await packageReports(reader).finally(() => reader.close())
+    try {
+      data.packages = await packageReports(reader)
+      data.recognised_ai_calls = await recognisedCalls(reader)
+    } finally {
+      reader.close()
+    }
   } catch (error) {
     if (!(error instanceof SessionNotFoundError) || options.session !== undefined) throw error
   }
@@ -51,8 +65,23 @@ function render(terminal: Terminal, data: DoctorData): string {
   else {
     lines.push(paint.bold(`Packages in ${data.session}`))
     lines.push(data.packages.length === 0 ? 'The app loaded no package the agent knows.' : packageTable(terminal, data.packages))
+    if (data.recognised_ai_calls.length > 0) lines.push('', recognised(terminal, data.recognised_ai_calls))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What was seen of clients without an integration, and what was not. */
+function recognised(terminal: Terminal, calls: RecognisedCalls[]): string {
+  const columns = [{ head: 'provider' }, { head: 'host', flexible: true }, { head: 'seen by' }, { head: 'calls', align: 'right' as const }]
+  const rows = calls.map((row) => [row.provider ?? '-', oneLine(row.host ?? '-'), row.integration, String(row.calls)])
+  const missing =
+    'Their client has no integration, or one that is switched off: time, status and, where the path names it, the model are recorded; ' +
+    'tokens, cost and finish reasons are not.'
+  return [
+    terminal.paint.bold('AI calls recognised by host'),
+    table(terminal, columns, rows, { wrap: true }),
+    wrap(missing, terminal.width),
+  ].join('\n')
 }
 
 function packageTable(terminal: Terminal, packages: PackageReport[]): string {

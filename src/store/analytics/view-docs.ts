@@ -144,7 +144,7 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   requests: {
-    doc: 'HTTP requests, served and sent.',
+    doc: 'HTTP requests, served and sent; those to an AI provider that stand for an AI call (`perf.ai.recognised_by`) are in `ai_calls`, too.',
     columns: {
       ...SPAN,
       direction: '`in` (served), `out` (sent)',

@@ -63,7 +63,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     requests: `SELECT ${BASE}, CASE kind WHEN 'server' THEN 'in' ELSE 'out' END AS direction, ${text('http.request.method')} AS method, ${text('http.route')} AS route,
       coalesce(${text('url.full')}, ${text('url.path')}) AS url, ${number('http.response.status_code', 'INTEGER')} AS status_code,
       ${text('server.address')} AS server, ${number('http.request.body.size')} AS request_bytes, ${number('http.response.body.size')} AS response_bytes,
-      integration, process, weight, attributes FROM spans WHERE layer = 'http' AND kind IN ('server', 'client')`,
+      integration, process, weight, attributes FROM spans WHERE (layer = 'http' OR (layer = 'ai' AND ${text('perf.ai.recognised_by')} = 'host')) AND kind IN ('server', 'client')`,
     errors: `SELECT ${BASE.replace('name,', 's.name, s.layer, s.integration,').replace('span_id', 's.span_id')}, e.message, e.stack, process, weight FROM spans s
       LEFT JOIN (SELECT span_id, min(attributes->>'exception.message') AS message, min(attributes->>'exception.stacktrace') AS stack
         FROM store.events WHERE name = 'exception' GROUP BY span_id) e ON e.span_id = s.span_key WHERE status = 'error'`,
