@@ -73,3 +73,49 @@ describe.each(['esm', 'cjs'] as const)('an MCP server over stdio (%s)', (format)
     expect(spans.find((span) => span.name === 'tools/call echo')?.attributes['network.transport']).toBe('pipe')
   })
 })
+
+const OVER_HTTP = `
+import http from 'node:http'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { span } from '@perf/agent/api'
+async function main() {
+  const server = new McpServer({ name: 'server', version: '1.0.0' })
+  server.registerTool('echo', { inputSchema: {} }, async () => span('work', () => ({ content: [] })))
+  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => 'session' })
+  await server.connect(transport)
+  const listening = http.createServer((request, response) => transport.handleRequest(request, response))
+  await new Promise((resolve) => listening.listen(0, '127.0.0.1', resolve))
+  const client = new Client({ name: 'app', version: '1.0.0' })
+  await client.connect(new StreamableHTTPClientTransport(new URL('http://127.0.0.1:' + listening.address().port)))
+  await span('request', () => client.callTool({ name: 'echo', arguments: {} }))
+  await client.close()
+  listening.close()
+  listening.closeAllConnections()
+}
+void main()
+`
+
+describe('an MCP server over HTTP, with HTTP recorded as well', () => {
+  it('is one tree, in which the tool is called once', async () => {
+    const { spans } = await record({
+      app: OVER_HTTP,
+      packages: ['@modelcontextprotocol/sdk@1.32.2'],
+      env: { PERF_INTEGRATIONS: 'mcp,undici,http-server' },
+    })
+    const root = spans.find((span) => span.name === 'request')
+    const paths = spans.filter((span) => span.traceId === root?.traceId).map((span) => pathOf(spans, span))
+    expect(paths.sort()).toEqual([
+      'request',
+      'request > tools/call echo',
+      'request > tools/call echo > POST',
+      'request > tools/call echo > POST > POST',
+      'request > tools/call echo > tools/call echo',
+      'request > tools/call echo > tools/call echo > execute_tool echo',
+      'request > tools/call echo > tools/call echo > execute_tool echo > work',
+    ])
+    expect(spans.filter((span) => span.layer === 'tool').map((span) => span.name)).toEqual(['execute_tool echo'])
+  })
+})

@@ -7,6 +7,8 @@ export interface AttributeSql {
   number(key: string, type?: string): string
 }
 
+// What a process wrote in its last moment may be stored twice, by itself and by its writer: spans are told apart by their ids, payloads and counts here.
+
 /** A miss costs what lies between it and the `set` of the same key in the same trace; a `load` that misses, its duration. */
 export function cacheOpsQuery({ base, text, number }: AttributeSql): string {
   return `WITH ops AS (SELECT ${base.replace('span_id', 's.span_id').replace('name,', 's.name,')}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}, CASE layer WHEN 'http' THEN concat_ws(' ', 'http', ${text('server.address')}) ELSE layer END) AS cache,
@@ -14,7 +16,7 @@ export function cacheOpsQuery({ base, text, number }: AttributeSql): string {
       coalesce(${text('perf.cache.key_hash')}, k.hash) AS key_hash, ${number('perf.cache.ttl_ms', 'DOUBLE')} AS ttl_ms, ${number('perf.cache.bytes')} AS bytes,
       coalesce(${number('perf.cache.asked')}, 1) AS asked, coalesce(${number('perf.cache.hits')}, (${text('perf.cache.hit')} = 'true')::BIGINT) AS found,
       ${number('perf.cache.evicted')} AS evicted, integration, process, weight, start_ns, start_ns + (coalesce(duration_ms, 0) * 1e6)::BIGINT AS end_ns, trace_key
-      FROM spans s LEFT JOIN store.payloads k ON k.span_id = s.span_key AND k.role = 'cache.key'
+      FROM spans s LEFT JOIN (SELECT DISTINCT span_id, hash FROM store.payloads WHERE role = 'cache.key') k ON k.span_id = s.span_key
       WHERE layer = 'cache' OR (layer IN ('db', 'http') AND ${text('perf.cache.operation')} IS NOT NULL)),
     computed AS (SELECT m.span_id, m.trace_key, m.end_ns AS from_ns, s.start_ns AS to_ns FROM (FROM ops WHERE hit = false AND operation = 'get' AND key_hash IS NOT NULL) m
         ASOF JOIN (FROM ops WHERE operation = 'set' AND key_hash IS NOT NULL) s ON m.trace_key = s.trace_key AND m.cache = s.cache AND m.key_hash = s.key_hash AND m.start_ns <= s.start_ns
@@ -43,7 +45,7 @@ export function cachesQuery(): string {
     .join(
       ', ',
     )}, arg_max(value, time_ns) FILTER (name = 'perf.cache.entries')::BIGINT AS entries, max(value) FILTER (name = 'perf.cache.max_entries')::BIGINT AS max_entries
-      FROM store.metrics WHERE starts_with(name, 'perf.cache.') GROUP BY 1, 2),
+      FROM (SELECT DISTINCT process, time_ns, name, value, attributes::VARCHAR AS text, attributes FROM store.metrics WHERE starts_with(name, 'perf.cache.')) GROUP BY 1, 2),
     seen AS (SELECT cache, integration, count(*) AS recorded, round(coalesce(sum(found * weight) FILTER (operation IN ('get', 'load') AND hit IS NOT NULL), 0))::BIGINT AS hits,
         round(coalesce(sum((asked - found) * weight) FILTER (operation IN ('get', 'load') AND hit IS NOT NULL), 0))::BIGINT AS misses,
         round(coalesce(sum(weight) FILTER (operation = 'set'), 0))::BIGINT AS sets, round(coalesce(sum(weight) FILTER (operation = 'delete'), 0))::BIGINT AS deletes,
