@@ -159,10 +159,11 @@ ${sections.join('\n\n')}
 `
 }
 
-function whereOf({ type, name, global, file, path: at }) {
+function whereOf({ type, name, global, file, path: at, given }) {
   if (type === 'channel' || type === 'logChannel') return `channel ${code(name)}`
   if (at === undefined) return 'channels'
-  return code(file ? `${file}: ${at}` : global ? `${global}.${at}` : at)
+  const place = code(file ? `${file}: ${at}` : global ? `${global}.${at}` : at)
+  return given === undefined ? place : `${place}: what it is given at ${code(given)}`
 }
 
 function endOf({ type, settles }) {

@@ -1,6 +1,7 @@
 import { channel, defineIntegration, target } from '../core/integration.ts'
 import type { Attributes, Call, Outcome, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
 import { isAbortError } from '../core/settle/stream-meter.ts'
+import { MODEL_CALL, STREAM, TOOL_CALL } from '../semantics/ai-attributes.ts'
 import { aiStart, countOf, usageAttributes } from '../semantics/ai.ts'
 import { modelCallEnd, modelCallStart, modelStream, streamedErrorEnd, vercelErrorEnd, vercelProvider } from '../semantics/ai-vercel.ts'
 import type { Model, ModelOptions, ModelResult } from '../semantics/ai-vercel.ts'
@@ -72,6 +73,40 @@ export default defineIntegration({
   name: 'ai',
   module: 'ai',
   kind: 'ai',
+  records: {
+    spans: [
+      'generateText',
+      'streamText',
+      'generateObject',
+      'streamObject',
+      'invoke_agent clerk',
+      'step',
+      'chat gpt-4o-mini',
+      'embeddings text-embedding-3-small',
+      'execute_tool lookup',
+    ],
+    attributes: [
+      ...MODEL_CALL,
+      'gen_ai.agent.name',
+      'gen_ai.embeddings.dimension.count',
+      'gen_ai.output.type',
+      'gen_ai.request.frequency_penalty',
+      'gen_ai.request.presence_penalty',
+      'gen_ai.request.seed',
+      'gen_ai.request.stop_sequences',
+      'gen_ai.request.top_k',
+      'gen_ai.request.top_p',
+      'gen_ai.response.finish_reasons',
+      'gen_ai.usage.cache_creation.input_tokens',
+      'perf.ai.embeddings.count',
+      'perf.ai.step',
+      'perf.ai.steps',
+      'perf.call.end',
+      ...TOOL_CALL,
+      ...STREAM,
+    ],
+    against: 'a scripted OpenAI server, through @ai-sdk/openai',
+  },
   inBundle: ['AI_APICallError', 'AI_NoSuchToolError'],
   targets: [
     operation('generateText', BEFORE_7),
@@ -80,9 +115,10 @@ export default defineIntegration({
     operation('streamObject', ALL, true),
     embedding('embed'),
     embedding('embedMany'),
-    ...['generateText', 'generateObject', 'streamText', 'streamObject'].flatMap((path) =>
-      handed(path, path.endsWith('Object') ? ALL : BEFORE_7, '0'),
-    ),
+    ...handed('generateText', BEFORE_7, '0', { model: 'doGenerate', tools: true }),
+    ...handed('generateObject', ALL, '0', { model: 'doGenerate' }),
+    ...handed('streamText', BEFORE_7, '0', { model: 'doStream', tools: true }),
+    ...handed('streamObject', ALL, '0', { model: 'doStream' }),
     ...agent('Experimental_Agent', '>=5.0.0 <6', '>=5.0.0 <6'),
     ...agent('ToolLoopAgent', '>=6.0.0 <8', '>=6.0.0 <7'),
     channel<Message>({
@@ -167,37 +203,40 @@ function embedEnd(outcome: Outcome<EmbedResult>): SpanEnd | undefined {
   return { attributes }
 }
 
-/** The models and tools that are found at `root` of a call: in its options, or in the settings of an agent. */
-function handed(path: string, versions: string, root: string) {
-  return [
-    target<{ self: Model; args: [options: ModelOptions]; result: ModelResult }>({
-      path,
-      versions,
-      given: `${root}.model.doGenerate`,
-      settles: 'promise',
-      start: ({ self, args: [options] }) => modelCallStart(self, options),
-      end: (_, outcome) => (outcome.ok ? modelCallEnd(outcome.result) : vercelErrorEnd(outcome.error)),
-    }),
-    target<{ self: Model; args: [options: ModelOptions] }>({
-      path,
-      versions,
-      given: `${root}.model.doStream`,
-      settles: 'stream',
-      start: ({ self, args: [options] }) => modelCallStart(self, options),
-      end: (_, outcome) => (outcome.ok ? undefined : vercelErrorEnd(outcome.error)),
-      stream: modelStream,
-    }),
-    target<{ args: [input: unknown, options?: { toolCallId?: unknown }] }>({
-      path,
-      versions,
-      given: `${root}.tools.*.execute`,
-      settles: 'stream',
-      start: ({ args: [args, options], key = '' }: Call<{ args: [unknown, { toolCallId?: unknown }?] }>) =>
-        toolStart({ name: key, args, callId: options?.toolCallId }),
-      end: (_, outcome) => toolOutcome(outcome),
-      stream: toolParts,
-    }),
-  ]
+/** The model and the tools that are found at `root` of a call: in its options, or in the settings of an agent. */
+function handed(
+  path: string,
+  versions: string,
+  root: string,
+  { model, tools = false }: { model: 'doGenerate' | 'doStream'; tools?: boolean },
+) {
+  const isStream = model === 'doStream'
+  const ofModel = target<{ self: Model; args: [options: ModelOptions]; result: ModelResult }>({
+    path,
+    versions,
+    given: `${root}.model.${model}`,
+    settles: isStream ? 'stream' : 'promise',
+    start: ({ self, args: [options] }) => modelCallStart(self, options),
+    end(_, outcome) {
+      if (!outcome.ok) return vercelErrorEnd(outcome.error)
+      return isStream ? undefined : modelCallEnd(outcome.result)
+    },
+    ...(isStream && { stream: modelStream }),
+  })
+  return tools ? [ofModel, handedTools(path, versions, root)] : [ofModel]
+}
+
+function handedTools(path: string, versions: string, root: string) {
+  return target<{ args: [input: unknown, options?: { toolCallId?: unknown }] }>({
+    path,
+    versions,
+    given: `${root}.tools.*.execute`,
+    settles: 'stream',
+    start: ({ args: [args, options], key = '' }: Call<{ args: [unknown, { toolCallId?: unknown }?] }>) =>
+      toolStart({ name: key, args, callId: options?.toolCallId }),
+    end: (_, outcome) => toolOutcome(outcome),
+    stream: toolParts,
+  })
 }
 
 function toolOutcome(outcome: Outcome): SpanEnd | undefined {
@@ -217,8 +256,8 @@ function agent(path: string, versions: string, handsOver: string) {
         ...(method === 'stream' && { stream: resultStream }),
       }),
     ),
-    ...handed(`${path}.prototype.generate`, handsOver, 'this.settings'),
-    ...handed(`${path}.prototype.stream`, handsOver, 'this.settings'),
+    ...handed(`${path}.prototype.generate`, handsOver, 'this.settings', { model: 'doGenerate', tools: true }),
+    ...handed(`${path}.prototype.stream`, handsOver, 'this.settings', { model: 'doStream', tools: true }),
   ]
 }
 

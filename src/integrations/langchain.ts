@@ -1,5 +1,6 @@
 import { defineIntegration, target } from '../core/integration.ts'
 import type { Call, Outcome, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
+import { MODEL_CALL, STREAM, TOOL_CALL } from '../semantics/ai-attributes.ts'
 import { countOf } from '../semantics/ai.ts'
 import { langChainEnd, langChainErrorEnd, langChainStart, langChainStream } from '../semantics/ai-langchain.ts'
 import type { Generations, LangChainModel, ModelCallOptions } from '../semantics/ai-langchain.ts'
@@ -35,6 +36,29 @@ export default defineIntegration({
     '@langchain/core/dist/tools/index.js',
     '@langchain/core/dist/retrievers/index.js',
   ],
+  records: {
+    spans: [
+      'invoke_workflow RunnableSequence',
+      'step shout',
+      'chat gpt-4o-mini',
+      'text_completion',
+      'execute_tool lookup',
+      'retrieval Shelf',
+    ],
+    attributes: [
+      ...MODEL_CALL,
+      'gen_ai.data_source.id',
+      'gen_ai.request.stop_sequences',
+      'gen_ai.response.finish_reasons',
+      'gen_ai.usage.cache_creation.input_tokens',
+      'gen_ai.workflow.name',
+      'perf.ai.documents',
+      'perf.ai.request_id',
+      ...TOOL_CALL,
+      ...STREAM,
+    ],
+    against: 'a scripted OpenAI server, through @langchain/openai',
+  },
   inBundle: ['lc_serializable', 'langchain_core'],
   targets: [
     chain('RunnableSequence.prototype.invoke'),

@@ -1,5 +1,6 @@
 import { defineIntegration, target } from '../core/integration.ts'
 import type { Call, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
+import { STREAM } from '../semantics/ai-attributes.ts'
 import { langChainErrorEnd } from '../semantics/ai-langchain.ts'
 
 interface Graph {
@@ -41,6 +42,21 @@ export default defineIntegration({
   module: '@langchain/langgraph',
   kind: 'workflow',
   esmFiles: ['@langchain/langgraph/dist/pregel/index.js', '@langchain/langgraph/dist/pregel/retry.js'],
+  records: {
+    spans: ['invoke_workflow counter', 'node first'],
+    attributes: [
+      'gen_ai.operation.name',
+      'gen_ai.workflow.name',
+      'gen_ai.conversation.id',
+      'http.response.status_code',
+      'perf.ai.request_id',
+      'perf.ai.retry_after_ms',
+      'perf.graph.node',
+      'perf.graph.step',
+      ...STREAM,
+    ],
+    against: 'graphs of the test',
+  },
   inBundle: ['GraphRecursionError', 'langgraph_checkpoint_ns'],
   targets: [
     // `invoke` and `stream` both run the graph here.

@@ -33,6 +33,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'nats', integration: 'nats', texts: ['already yielding', 'HPUB '] },
   { name: '@nestjs/core', integration: 'nestjs', texts: ['Nest application successfully started'] },
   { name: 'ollama', integration: 'ollama', texts: ['ollama-js/', 'Did not receive done or success response in stream.'] },
+  { name: '@openai/agents', integration: 'openai-agents', texts: ['OPENAI_AGENTS_DISABLE_TRACING'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },
   { name: 'pg', integration: 'pg', texts: ['Client has already been connected. You cannot reuse a client'] },
   { name: 'pino', integration: 'pino', texts: ['must be included in custom levels'] },
