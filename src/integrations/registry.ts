@@ -50,6 +50,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'net', modules: ['node:net'], kind: 'net' },
   { name: 'node-sqlite', modules: ['node:sqlite'], kind: 'db' },
   { name: 'ollama', modules: ['ollama'], kind: 'ai' },
+  { name: 'openai-agents', modules: ['@openai/agents', '@openai/agents-core', '@openai/agents-openai'], kind: 'ai', esmFiles: ['@openai/agents-core/dist/tool.mjs', '@openai/agents-core/dist/tracing/createSpans.mjs'] },
   { name: 'openai', modules: ['openai'], kind: 'ai' },
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'pino', modules: ['pino'], kind: 'log' },
