@@ -4,7 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** Writes `.prisma/client` into the packages of `folder`. Throws with Prisma's output when that fails. */
+/**
+ * Writes `.prisma/client` into the packages of `folder`, and for 7 the ES module that its other generator makes, in TypeScript, into
+ * `generated`. Throws with Prisma's output when that fails.
+ */
 export function generatePrismaClient(folder, version) {
   const major = Number(version.split('.')[0])
   const schema = path.join(folder, 'schema.prisma')
@@ -28,6 +31,7 @@ function schemaOf(major) {
   provider = "prisma-client-js"
   ${major === 6 ? 'engineType = "client"' : ''}
 }
+${major < 7 ? '' : 'generator module {\n  provider = "prisma-client"\n  output = "./generated"\n}'}
 datasource db {
   provider = "postgresql"
   ${major < 7 ? 'url = "postgresql://unused"' : ''}

@@ -1,4 +1,7 @@
+import path from 'node:path'
+import { buildSync } from 'esbuild'
 import { describe, expect, it } from 'vitest'
+import { installedModules } from '../../scripts/install-versions.mjs'
 import prisma from '../../src/integrations/prisma.ts'
 import { testIntegration } from '../support/conformance.ts'
 import { childrenOf, type ExpectedSpan, type ExpectedValue } from '../support/expect-spans.ts'
@@ -66,6 +69,34 @@ await describeWithService(postgres, 'prisma', () => {
     )
     expect([call?.integration, call?.name]).toEqual(['prisma', '$queryRaw'])
     expect(childrenOf(run.spans, call).map((span) => [span.integration, span.name])).toEqual([['pg', 'select']])
+  })
+})
+
+await describeWithService(postgres, 'the ES module that Prisma 7 generates', () => {
+  it('is recorded', async () => {
+    const generated = path.join(installedModules('@prisma/client@7.10.0'), '..', 'generated', 'client.ts')
+    const { outputFiles } = buildSync({
+      entryPoints: [generated],
+      bundle: true,
+      packages: 'external',
+      format: 'esm',
+      platform: 'node',
+      write: false,
+    })
+    const run = await record({
+      packages: ['@prisma/client@7.10.0'],
+      env: { ...postgres.env, PERF_INTEGRATIONS: 'prisma' },
+      files: { 'generated.js': outputFiles[0]?.text ?? '' },
+      app: `
+        import { PrismaPg } from '@prisma/adapter-pg'
+        import { PrismaClient } from './generated.js'
+        const { PGHOST: host, PGPORT: port, PGDATABASE: database, PGUSER: user } = process.env
+        const prisma = new PrismaClient({ adapter: new PrismaPg({ host, port: Number(port), database, user, max: 1 }) })
+        console.log(await prisma.$queryRaw\`select 1 as one\`)
+        await prisma.$disconnect()`,
+    })
+    expect([run.stdout, run.stderr]).toEqual(['[ { one: 1 } ]\n', ''])
+    expect(run.spans.map((span) => span.name)).toEqual(['$queryRaw'])
   })
 })
 
