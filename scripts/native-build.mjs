@@ -1,6 +1,6 @@
 // Builds the native part of a package for the Node under test: install scripts are blocked and prebuilt binaries come from elsewhere.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -25,6 +25,7 @@ export function buildAddon(folder, node) {
   })
   if (result.status !== 0)
     throw new Error(`node-gyp failed in ${folder}:\n${`${result.stdout}${result.stderr ?? result.error}`.slice(-4000)}`)
+  rmSync(path.join(folder, 'build', 'Release', 'obj.target'), { recursive: true, force: true })
 }
 
 /** Folder that holds `include/node` of this very version: beside the binary, or in the npm package of that Node. */

@@ -1,5 +1,5 @@
 import { defineIntegration, target, type Call, type Outcome, type StreamReading } from '../core/integration.ts'
-import type { Endpoint } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, type Endpoint } from '../semantics/db.ts'
 import { countRows, endGet, endSqlite, sqliteEndpoint, startIterating, startPrepared } from '../semantics/sqlite.ts'
 
 // better-sqlite3 11 to 13. One span per run of a statement; what `transaction` sends by itself (BEGIN, COMMIT, savepoints) are statements,
@@ -25,6 +25,19 @@ export default defineIntegration({
   name: 'better-sqlite3',
   module: 'better-sqlite3',
   kind: 'db',
+  records: {
+    spans: ['SELECT users', 'BEGIN', 'PRAGMA'],
+    attributes: [
+      ...STATEMENT_ATTRIBUTES,
+      'perf.loop.blocking',
+      'perf.stream.end',
+      'perf.stream.chunks',
+      'perf.stream.time_to_first_chunk_ms',
+      'perf.stream.max_gap_ms',
+      'perf.stream.mean_gap_ms',
+    ],
+    against: 'SQLite itself, in the process',
+  },
   inBundle: ['In-memory/temporary databases cannot be readonly'],
   targets: [
     ...['run', 'all'].map((method) =>

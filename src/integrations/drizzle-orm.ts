@@ -1,6 +1,6 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { originOf } from '../core/origin.ts'
-import { endpointAt, failed, mapperCall } from '../semantics/db.ts'
+import { MAPPER_ATTRIBUTES, endpointAt, failed, mapperCall } from '../semantics/db.ts'
 
 // drizzle-orm: one span per query that is run, named by table and operation, with the driver's spans below it. Queries are thenables that run
 // when somebody waits for them; what runs then is the prepared query of the session that `drizzle()` made, and that is hooked.
@@ -35,6 +35,21 @@ export default defineIntegration({
   name: 'drizzle-orm',
   module: 'drizzle-orm',
   kind: 'db',
+  records: {
+    spans: ['users.select', 'drizzle.begin'],
+    attributes: [
+      'db.system.name',
+      'db.namespace',
+      'server.address',
+      'server.port',
+      'db.collection.name',
+      'db.response.returned_rows',
+      'perf.db.affected_rows',
+      'db.response.status_code',
+      ...MAPPER_ATTRIBUTES,
+    ],
+    against: 'PostgreSQL, SQLite',
+  },
   esmFiles: DRIVERS.map((driver) => `drizzle-orm/${driver}/driver.js`),
   errors: [{ path: 'DrizzleQueryError', versions: '>=0.44.0 <1', message: () => 'Failed query' }],
   targets: METHODS.map((method) =>

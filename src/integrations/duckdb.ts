@@ -1,6 +1,6 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { originOf } from '../core/origin.ts'
-import { endpointAt, failed, withParameters, type Endpoint } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, endpointAt, failed, withParameters, type Endpoint } from '../semantics/db.ts'
 
 // @duckdb/node-api 1. One span per statement that a connection or a prepared statement of it runs. DuckDB works in threads of its own: its
 // calls do not hold the event loop. The span of a call that reads in portions (`stream`, `start`) ends with the first.
@@ -55,6 +55,7 @@ export default defineIntegration({
   name: 'duckdb',
   module: '@duckdb/node-api',
   kind: 'db',
+  records: { spans: ['SELECT users'], attributes: [...STATEMENT_ATTRIBUTES], against: 'DuckDB itself, in the process' },
   targets: [
     ...Object.entries(METHODS).map(([method, valuesAt]) =>
       target<RunCall>({

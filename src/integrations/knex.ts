@@ -1,5 +1,5 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
-import { endpointOf, failed, mapperCall, type Endpoint } from '../semantics/db.ts'
+import { MAPPER_ATTRIBUTES, endpointOf, failed, mapperCall, type Endpoint } from '../semantics/db.ts'
 
 // knex 2 and 3: one span per query that is run, named by table and method, with the driver's spans and the wait for a connection below it.
 // Builders are thenables that run when somebody waits for them; the runner that this makes is hooked, the builder is not touched.
@@ -37,6 +37,26 @@ export default defineIntegration({
   name: 'knex',
   module: 'knex',
   kind: 'db',
+  records: {
+    spans: ['users.select', 'users.createTable', 'knex.raw'],
+    attributes: [
+      'db.system.name',
+      'db.namespace',
+      'server.address',
+      'server.port',
+      'db.collection.name',
+      'db.response.returned_rows',
+      'perf.db.affected_rows',
+      'db.response.status_code',
+      ...MAPPER_ATTRIBUTES,
+      'perf.stream.end',
+      'perf.stream.chunks',
+      'perf.stream.time_to_first_chunk_ms',
+      'perf.stream.max_gap_ms',
+      'perf.stream.mean_gap_ms',
+    ],
+    against: 'PostgreSQL',
+  },
   inBundle: ['Invalid transacting value (null, undefined or empty object)'],
   targets: [
     target<RunCall>({ ...RUNNER, path: 'prototype.run', settles: 'promise', start: startRun, end: endRun }),

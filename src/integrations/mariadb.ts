@@ -1,6 +1,15 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { originOf } from '../core/origin.ts'
-import { endpointAt, endpointOf, failed, withParameters, type Address, type Endpoint } from '../semantics/db.ts'
+import {
+  STATEMENT_ATTRIBUTES,
+  POOL_ATTRIBUTES,
+  endpointAt,
+  endpointOf,
+  failed,
+  withParameters,
+  type Address,
+  type Endpoint,
+} from '../semantics/db.ts'
 
 // mariadb 2.5 and 3, its promises and its callbacks. One span per statement of a connection or pool. The classes are not exported and since
 // 3.5 `require` gives one bundled file, so they are reached through `createPool` and `createConnection`. A pool that makes its caller wait
@@ -50,6 +59,20 @@ export default defineIntegration({
   name: 'mariadb',
   module: 'mariadb',
   kind: 'db',
+  records: {
+    spans: ['SELECT users', 'pool.connect'],
+    attributes: [
+      ...STATEMENT_ATTRIBUTES,
+      ...POOL_ATTRIBUTES,
+      'db.operation.batch.size',
+      'perf.stream.end',
+      'perf.stream.chunks',
+      'perf.stream.time_to_first_chunk_ms',
+      'perf.stream.max_gap_ms',
+      'perf.stream.mean_gap_ms',
+    ],
+    against: 'MariaDB',
+  },
   esmFiles: ['mariadb/callback.js', 'mariadb/lib/pool.js'],
   inBundle: ['Cannot execute new commands: connection closed'],
   targets: FILES.flatMap((file) => [

@@ -1,5 +1,5 @@
 import { binding, defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
-import { endpointOf, failed, withParameters, type Endpoint } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, POOL_ATTRIBUTES, endpointOf, failed, withParameters, type Endpoint } from '../semantics/db.ts'
 
 // mysql2 3, its callbacks and its promises. One span per statement, whether it is sent by a connection or a pool, as text (`query`) or
 // prepared (`execute`), read at once or as a stream. A pool that makes its caller wait adds `pool.connect`. The channels that mysql2
@@ -63,6 +63,11 @@ export default defineIntegration({
   name: 'mysql2',
   module: 'mysql2',
   kind: 'db',
+  records: {
+    spans: ['SELECT users', 'pool.connect'],
+    attributes: [...STATEMENT_ATTRIBUTES, ...POOL_ATTRIBUTES, 'perf.pool.max'],
+    against: 'MariaDB',
+  },
   inBundle: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'],
   targets: PLACES.flatMap(({ folder, versions }) => [
     ...['query', 'execute'].map((method) =>

@@ -1,6 +1,6 @@
 import { defineIntegration, target, type Call, type SpanStart, type StreamReading } from '../core/integration.ts'
 import { originOf } from '../core/origin.ts'
-import type { Endpoint } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, type Endpoint } from '../semantics/db.ts'
 import { countRows, endGet, endSqlite, sqliteEndpoint, startIterating, startPrepared } from '../semantics/sqlite.ts'
 
 // `node:sqlite`, from Node 22.13 on. One span per run of a statement. Every call but those of `iterate` holds the event loop until it returns.
@@ -28,6 +28,19 @@ export default defineIntegration({
   name: 'node-sqlite',
   module: 'node:sqlite',
   kind: 'db',
+  records: {
+    spans: ['SELECT users'],
+    attributes: [
+      ...STATEMENT_ATTRIBUTES,
+      'perf.loop.blocking',
+      'perf.stream.end',
+      'perf.stream.chunks',
+      'perf.stream.time_to_first_chunk_ms',
+      'perf.stream.max_gap_ms',
+      'perf.stream.mean_gap_ms',
+    ],
+    against: 'SQLite itself, in the process',
+  },
   targets: [
     ...(['run', 'all', 'get'] as const).flatMap((method) => [
       target<StatementCall>({

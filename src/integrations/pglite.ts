@@ -1,5 +1,5 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
-import { endpointAt, failed, withParameters, type Endpoint } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, endpointAt, failed, withParameters, type Endpoint } from '../semantics/db.ts'
 
 // @electric-sql/pglite: PostgreSQL inside the process. One span per statement of the database and of its transactions; what a transaction
 // sends by itself (BEGIN, COMMIT) has none. A call waits in a queue of its own for the one before it, so its span may be longer than its work.
@@ -19,6 +19,7 @@ export default defineIntegration({
   name: 'pglite',
   module: '@electric-sql/pglite',
   kind: 'db',
+  records: { spans: ['SELECT users'], attributes: [...STATEMENT_ATTRIBUTES], against: 'PGlite itself, in the process' },
   targets: OWNERS.flatMap((owner) => [
     target<QueryCall>({ path: `${owner}.query`, versions: VERSIONS, settles: 'promise', start: startQuery, end: endQuery }),
     target<QueryCall>({

@@ -1,7 +1,7 @@
 import { defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { hiddenState } from '../core/hidden-state.ts'
 import { originOf } from '../core/origin.ts'
-import { endpointAt, failed } from '../semantics/db.ts'
+import { STATEMENT_ATTRIBUTES, endpointAt, failed } from '../semantics/db.ts'
 
 // postgres.js 3. A query is a promise that sends itself when somebody waits for it; it is never touched here. Its span begins where it is sent
 // (`handle`) and ends where the library settles it. What a tagged template says with its fragments and helpers is known when a connection
@@ -48,6 +48,7 @@ export default defineIntegration({
   name: 'postgres',
   module: 'postgres',
   kind: 'db',
+  records: { spans: ['SELECT users'], attributes: [...STATEMENT_ATTRIBUTES, 'perf.pool.wait_ms'], against: 'PostgreSQL' },
   esmFiles: ['postgres/src/query.js', 'postgres/src/connection.js'],
   inBundle: ['.stream has been renamed to .forEach'],
   targets: [

@@ -17,6 +17,27 @@ export interface Address {
 /** Attribute of a span during which the event loop stood still from its start to its end. */
 const BLOCKING = 'perf.loop.blocking'
 
+/** For the page of an integration: what a statement's span can have. */
+export const STATEMENT_ATTRIBUTES = [
+  'db.system.name',
+  'db.namespace',
+  'server.address',
+  'server.port',
+  'db.operation.name',
+  'db.collection.name',
+  'db.query.summary',
+  'db.query.text',
+  'db.response.returned_rows',
+  'perf.db.affected_rows',
+  'db.response.status_code',
+] as const
+
+/** Likewise of the span of a wait for a pool's connection. */
+export const POOL_ATTRIBUTES = ['perf.pool.connections', 'perf.pool.waiting', 'perf.pool.wait_ms'] as const
+
+/** Likewise of a call of an object mapper. */
+export const MAPPER_ATTRIBUTES = ['perf.orm.model', 'perf.orm.method'] as const
+
 /** Statements kept per endpoint; beyond it the cache starts anew. */
 const MAX_CACHED = 500
 /** Longer statements are not kept: they are mostly generated and never repeated. */
