@@ -26,19 +26,23 @@ const CHANGED_ROWS = 1
 const QUERY_RESULT = 3
 
 /** Methods with the place of their values. */
-const METHODS = {
-  ...{
-    run: 1,
-    runAndRead: 1,
-    runAndReadAll: 1,
-    runAndReadUntil: 2,
-    stream: 1,
-    streamAndRead: 1,
-    streamAndReadAll: 1,
-    streamAndReadUntil: 2,
-  },
-  ...{ start: 1, startThenRead: 1, startThenReadAll: 1, startThenReadUntil: 2 },
-  ...{ startStream: 1, startStreamThenRead: 1, startStreamThenReadAll: 1, startStreamThenReadUntil: 2 },
+const METHODS: Readonly<Record<string, number>> = {
+  run: 1,
+  runAndRead: 1,
+  runAndReadAll: 1,
+  runAndReadUntil: 2,
+  stream: 1,
+  streamAndRead: 1,
+  streamAndReadAll: 1,
+  streamAndReadUntil: 2,
+  start: 1,
+  startThenRead: 1,
+  startThenReadAll: 1,
+  startThenReadUntil: 2,
+  startStream: 1,
+  startStreamThenRead: 1,
+  startStreamThenReadAll: 1,
+  startStreamThenReadUntil: 2,
 }
 const PREPARED = [
   'run',
