@@ -4,8 +4,8 @@ import { endFailed } from '../semantics/mongodb.ts'
 import { maskQuotedValues } from '../semantics/quoted-values.ts'
 
 // mongoose 6 to 9: one span per query, aggregation, save and bulk call, named by model and method, with the driver's spans below it. A query
-// is a thenable that runs when it is asked: its `exec` is hooked, where asking it arrives. The channels of 9.7 and later tell the same with
-// the same cost; one way for all versions.
+// is a thenable that runs when it is asked: its `exec` is hooked, where asking it arrives. 9.7 and later publish channels; they are not used,
+// because the versions before need the hooks and those fit these, too.
 
 interface Connection {
   name?: string

@@ -12,7 +12,7 @@ import { endpointOf, failed, moveTo, withParameters, type Address, type Endpoint
 import { cacheEnd, cacheOperation, withCacheKey } from '../semantics/redis-cache.ts'
 import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 
-// node-redis 4 to 6 (`redis`, which is `@redis/client` 1, 5 and 6), its pools included; a cluster by the clients of its nodes.
+// node-redis 4 to 6 (`redis`, which is `@redis/client` 1, 5 and 6), its pools included (no test has a cluster).
 // One span per command, one per pipeline or transaction. Why not by its channels: docs/decisions/node-redis.md.
 
 interface Client {
