@@ -158,6 +158,19 @@ function clientTargets(module: string, versions: string, folder: string) {
   ]
 }
 
+/** Messages that a consumer of a stream gives to a callback. */
+function handed(place: { module: string; versions: string; file: string; path: string }) {
+  return [
+    target<MessageCall>({
+      ...place,
+      given: '0.callback',
+      settles: 'promise',
+      start: ({ self, args: [message] }) => startProcess(self, message),
+      end: ({ args: [message] }) => endProcess(message),
+    }),
+  ]
+}
+
 function jetStreamTargets(module: string, versions: string, folder: string) {
   const consumer = { module, versions, file: `${folder}consumer` }
   return [
@@ -172,16 +185,10 @@ function jetStreamTargets(module: string, versions: string, folder: string) {
         return undefined
       },
     }),
-    ...['consume', 'fetch'].map((method) =>
-      target<MessageCall>({
-        ...consumer,
-        path: `PullConsumerImpl.prototype.${method}`,
-        given: '0.callback',
-        settles: 'promise',
-        start: ({ self, args: [message] }) => startProcess(self, message),
-        end: ({ args: [message] }) => endProcess(message),
-      }),
-    ),
+    ...handed({ ...consumer, path: 'PullConsumerImpl.prototype.consume' }),
+    ...handed({ ...consumer, path: 'PullConsumerImpl.prototype.fetch' }),
+    // `nats` 2 has its own way to have messages pushed.
+    ...(module === 'nats' ? [] : handed({ ...consumer, file: `${folder}pushconsumer`, path: 'PushConsumerImpl.prototype.consume' })),
     target<NextCall>({
       ...consumer,
       path: 'PullConsumerImpl.prototype.next',
@@ -269,7 +276,8 @@ function startProcess(source: Source, message: Message): SpanStart | undefined {
   if (protocol === undefined || typeof message !== 'object' || typeof message.subject !== 'string') return undefined
   const { subject, data, headers } = message
   const pattern = consumer === undefined ? source.subject : undefined
-  if (isInbox(subject) || (pattern !== undefined && (isInbox(pattern) || isOwn(pattern))) || (headers?.code ?? 0) >= 100) return undefined
+  if (isInbox(subject) || isOwn(subject) || (headers?.code ?? 0) >= 100) return undefined
+  if (pattern !== undefined && isDelivery(pattern, subject)) return undefined
   return messageStart({
     system: 'nats',
     operation: 'process',
@@ -315,6 +323,11 @@ function codeOf(error: unknown): string | undefined {
 
 function isOwn(subject: unknown): boolean {
   return typeof subject === 'string' && subject.startsWith('$')
+}
+
+/** What a stream delivers at a subject made for that comes with its own subject; the consumer hands it on. */
+function isDelivery(pattern: string, subject: string): boolean {
+  return isInbox(pattern) || (pattern !== subject && !/[*>]/.test(pattern))
 }
 
 function isInbox(subject: string): boolean {

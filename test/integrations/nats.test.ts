@@ -54,7 +54,7 @@ const receive = (more: Record<string, ExpectedValue>): ExpectedSpan =>
   operation('receive', 'client', stream, { 'messaging.consumer.group.name': 'pulled', ...more })
 
 /** Codes of `nats` 2, names of errors of 3. */
-const suite = (errors: { noResponders: string; payload: string; closed: string }): Omit<IntegrationSuite, 'library'> => ({
+const suite = (errors: { noResponders: string; payload: string; closed: string; isSplit: boolean }): Omit<IntegrationSuite, 'library'> => ({
   scenario: 'nats',
   service: nats,
   operation: (i) => [ordered(kinds[i % kinds.length] ?? '')],
@@ -76,19 +76,20 @@ const suite = (errors: { noResponders: string; payload: string; closed: string }
         fromStream('looped', { 'perf.messaging.settled': 'ack', 'perf.messaging.redelivered': true }),
       ),
     ],
+    storedAndPushed: errors.isSplit ? [stored('pushed', fromStream('pushed', { 'perf.messaging.settled': 'ack' }))] : [],
     storedAndPulled: [stored('pulled'), receive({ 'perf.messaging.stream': stream })],
     closed: [{ ...send('orders.mail', { 'error.type': errors.closed }), status: 'error' }],
   },
 })
 
 await testIntegration(definition, {
-  ...suite({ noResponders: '503', payload: 'MAX_PAYLOAD_EXCEEDED', closed: 'CONNECTION_CLOSED' }),
+  ...suite({ noResponders: '503', payload: 'MAX_PAYLOAD_EXCEEDED', closed: 'CONNECTION_CLOSED', isSplit: false }),
   library: 'nats',
   env: { PERF_TEST_RUN: runName, NATS_PACKAGE: 'nats' },
 })
 
 await testIntegration(definition, {
-  ...suite({ noResponders: 'RequestError', payload: 'InvalidArgumentError', closed: 'ClosedConnectionError' }),
+  ...suite({ noResponders: 'RequestError', payload: 'InvalidArgumentError', closed: 'ClosedConnectionError', isSplit: true }),
   library: '@nats-io/nats-core',
   modules: ['@nats-io/nats-core', '@nats-io/transport-node', '@nats-io/jetstream'],
   unsupported: ['nats-core', 'jetstream', 'transport-node', 'nkeys', 'nuid'].map((name) => `@nats-io/${name}`),

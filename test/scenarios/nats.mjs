@@ -156,6 +156,28 @@ export async function storedAndLooped() {
   return redelivered
 }
 
+/** By `nats` 3 only. */
+export async function storedAndPushed() {
+  if (streams === undefined) return
+  await manager.consumers.add(stream, {
+    durable_name: 'pushed',
+    ack_policy: 'explicit',
+    filter_subject: `${base}.stored.pushed`,
+    deliver_subject: `${base}.delivered`,
+  })
+  const pushed = await jetStream.consumers.getPushConsumer(stream, 'pushed')
+  const messages = await new Promise((resolve) => {
+    const consuming = pushed.consume({
+      callback: (received) => {
+        received.ack()
+        resolve(consuming)
+      },
+    })
+    void jetStream.publish(`${base}.stored.pushed`, message('pushed'))
+  })
+  await messages.close()
+}
+
 export async function storedAndPulled() {
   await jetStream.publish(`${base}.stored.pulled`, message('pulled'))
   const pulled = await consumer('pulled')
