@@ -19,6 +19,8 @@ export interface HookOptions {
   ownRequire: NodeJS.Require
   /** This file's bundle, from which `import-in-the-middle` is resolved. */
   bootFile: string
+  /** Modules of Node itself that only `builtinLoaded` is told of. */
+  alsoBuiltins: readonly string[]
   /** Called with a module of Node itself before the engine wraps anything in it. */
   builtinLoaded?(name: string, exports: unknown): void
   /** Says a line on stderr, once in the life of the process. */
@@ -31,6 +33,7 @@ export function installModuleHooks(options: HookOptions): void {
   const builtins = options.registry.flatMap((entry) =>
     entry.modules.filter((name) => name.startsWith('node:') && Module.isBuiltin(name)).map(builtinId),
   )
+  builtins.push(...options.alsoBuiltins)
   const packages = [...new Set(names)]
   guard('require-hook', () => reportLoadedBefore(options.engine, new Set(packages)))
   guard('require-hook', () => hookRequire(options, packages, [...new Set(builtins)]))

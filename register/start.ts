@@ -19,7 +19,9 @@ import { hex32, randomHex64, seedIds } from '../src/core/ids.ts'
 import type { Integration } from '../src/core/integration.ts'
 import { Header, RingOwner, SpanFlag, WriterState, WriterWord } from '../src/core/layout.ts'
 import { createProbeMemory } from '../src/core/probe-memory.ts'
+import { takenWork } from '../src/core/message-port.ts'
 import { Recorder } from '../src/core/recorder.ts'
+import type { RemoteContext } from '../src/core/recorder.ts'
 import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
 import { newSessionName, serviceName } from '../src/core/session-name.ts'
 import { StateSnapshots } from '../src/core/state-snapshots.ts'
@@ -103,7 +105,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     captureFlag: config.capture === 'off' ? 0 : config.capture === 'full' ? SpanFlag.captureFull : SpanFlag.capturePreview,
     sampleRate: config.sample,
     logLimit: config.logLimit,
-    origin: inherited === undefined ? handoff?.origin && (() => handoff.origin) : threadOrigin(inherited.origins, inherited.parentMemory),
+    origin: inherited === undefined ? handoff?.origin && (() => handoff.origin) : originOfThread(inherited),
   })
   const shared: Shared = inherited ?? {
     control: new SharedArrayBuffer(64),
@@ -159,7 +161,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     propagatesMessages: config.propagateMessages,
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
-  guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
+  const watchChannels = guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
   const registry = allIntegrations.filter(({ name, optIn }) => optIn !== true || [...config.optIn, ...config.integrations].includes(name))
   const states = new StateSnapshots(recorder)
   writer?.onMessage('state-snapshot', ({ reason }) => states.takeAll(String(reason)))
@@ -191,12 +193,20 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     registry,
     ownRequire,
     bootFile,
+    alsoBuiltins: ['worker_threads'],
     builtinLoaded(name, exports) {
       if (name === 'child_process') toChildren.wrap(exports as Record<string, unknown>)
       else if (name === 'https' || name === 'net') loadConnections?.()
+      else if (name === 'worker_threads') watchChannels?.()
     },
     say: (text) => sayOnce(shared.control, config.log, text),
   })
+}
+
+/** Roots of a worker thread belong to the message it took from a port and works on, else to the span it was started in. */
+function originOfThread({ origins, parentMemory }: Inherited): () => RemoteContext | undefined {
+  const started = threadOrigin(origins, parentMemory)
+  return () => takenWork() ?? started()
 }
 
 function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient {

@@ -214,6 +214,8 @@ export const MATRIX = [
   { lib: 'winston', version: '3.3.0' },
   { lib: 'winston', version: '3.19.0' },
   { lib: 'generic-pool', version: '3.4.2' },
+  { lib: 'piscina', version: '4.9.2' },
+  { lib: 'piscina', version: '5.3.2' },
   { lib: 'generic-pool', version: '3.9.0' },
 ]
 

@@ -258,6 +258,8 @@ export interface Binding {
   carries?: number | 'result' | 'self'
   /** With `carries`: every call gives the object its caller's context anew (an object that the app uses again). */
   renews?: boolean
+  /** Instead of a callback: the object at this argument is an `AsyncResource`, and the function runs in the context that was made in. */
+  resource?: number
 }
 
 /** One line that a logger has written. */

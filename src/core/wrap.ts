@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { types } from 'node:util'
 import { currentSpan, runWith } from './context.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
@@ -61,7 +62,8 @@ export function wrapTarget(
 
 /** The wrapper of `original` whose callback runs in the caller's context. */
 export function wrapBinding(original: AnyFunction, definition: Binding, runtime: Runtime): AnyFunction {
-  const { carries, renews } = definition
+  const { carries, renews, resource } = definition
+  if (resource !== undefined) return wrapOnce(original, definition, (fn) => disguise(fn, resourceWrapper(fn, resource, runtime)))
   if (carries !== undefined)
     return wrapOnce(original, definition, (fn) => disguise(fn, carrierWrapper(fn, carries, renews === true, runtime)))
   return wrapOnce(original, definition, (fn) =>
@@ -83,6 +85,16 @@ function bindCallback(args: unknown[], fixed: number | undefined, span: Span | u
 }
 
 const carried = hiddenState<{ span: Span | undefined }>('carried')
+
+const { runInAsyncScope } = AsyncResource.prototype
+
+function resourceWrapper(original: AnyFunction, at: number, runtime: Runtime): Invoke {
+  return (self, args) => {
+    const made = args[at]
+    if (!runtime.recording || !(made instanceof AsyncResource)) return reflectApply(original, self, args)
+    return runWith(reflectApply(runInAsyncScope, made, [currentSpan]) as Span | undefined, original, self, args)
+  }
+}
 
 function carrierWrapper(original: AnyFunction, carries: number | 'result' | 'self', renews: boolean, runtime: Runtime): Invoke {
   if (carries === 'self') {

@@ -146,3 +146,79 @@ it('where something else was preloaded before the agent, messages carry nothing:
   const recording = recordingIn(cwd)
   for (let i = 0; i < 100; i++) expect(parentOf(recording, `work ${i}`)).toBeUndefined()
 })
+
+describe('ports of a channel', () => {
+  it('carry the span from thread to thread, also where they travel on', async () => {
+    const cwd = writeProject({
+      'main.mjs': `import { MessageChannel, Worker } from 'node:worker_threads'
+import { once } from 'node:events'
+import { span } from '@perf/agent/api'
+const [first, second] = ['first', 'second'].map((name) => new Worker(new URL('./worker.mjs', import.meta.url), { argv: [name] }))
+const toFirst = new MessageChannel()
+const between = new MessageChannel()
+const local = new MessageChannel()
+local.port2.on('message', () => { span('local', () => {}); local.port1.close() })
+span('here', () => local.port1.postMessage('hi'))
+console.log(toFirst instanceof MessageChannel, toFirst.constructor === MessageChannel, MessageChannel.name, MessageChannel.length, globalThis.MessageChannel === MessageChannel)
+span('early', () => toFirst.port1.postMessage('early'))
+first.postMessage({ work: toFirst.port2, next: between.port1, buffer: new ArrayBuffer(4) }, [toFirst.port2, between.port1])
+second.postMessage({ work: between.port2 }, [between.port2])
+toFirst.port1.on('message', (text) => span('answer ' + text, () => { if (text === 'done') { first.postMessage('end'); second.postMessage('end'); toFirst.port1.close() } }))
+for (let i = 0; i < 20; i++) await span('request ' + i, async () => { toFirst.port1.postMessage(i) })
+toFirst.port1.postMessage('done')
+`,
+      'worker.mjs': `import { parentPort } from 'node:worker_threads'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { span } from '@perf/agent/api'
+const name = process.argv[2]
+parentPort.on('message', (message) => {
+  if (message === 'end') return process.exit()
+  const { work, next } = message
+  work.on('message', async (text) => {
+    if (text === 'done') return void setTimeout(() => work.postMessage('done'), 200)
+    await sleep(Number(text) % 3 || 0)
+    await span(name + ' ' + text, async () => { await sleep(1); next?.postMessage(text); if (next) work.postMessage(text) })
+  })
+})
+`,
+    })
+    const { stdout, stderr } = await run(['--import', '@perf/agent', 'main.mjs'], { cwd })
+    expect([stdout, stderr]).toEqual(['true true MessageChannel 0 true\n', ''])
+    const recording = recordingIn(cwd)
+    for (let i = 0; i < 20; i++) {
+      expect(parentOf(recording, `first ${i}`)).toBe(`request ${i}`)
+      expect(parentOf(recording, `second ${i}`)).toBe(`first ${i}`)
+      expect(parentOf(recording, `answer ${i}`)).toBe(`first ${i}`)
+    }
+    expect(parentOf(recording, 'first early')).toBe('early')
+    expect(parentOf(recording, 'answer done')).toBeUndefined()
+    // Between two parts of one thread it is as it is without the agent.
+    expect(parentOf(recording, 'local')).toBeUndefined()
+    expect(recording.counters['faults'] ?? 0).toBe(0)
+  })
+})
+
+it('a queue whose next work is posted when an answer comes does not put it below the work before', async () => {
+  const cwd = writeProject({
+    'main.mjs': `import { Worker } from 'node:worker_threads'
+import { span } from '@perf/agent/api'
+const worker = new Worker(new URL('./worker.mjs', import.meta.url))
+const queue = []
+let isBusy = false
+const next = () => { isBusy = queue.length > 0; if (isBusy) worker.postMessage(queue.shift()) }
+worker.on('message', (i) => { span('answered ' + i, () => {}); if (i === 9) worker.postMessage('end'); else next() })
+for (let i = 0; i < 10; i++) span('request ' + i, () => { queue.push(i); if (!isBusy) next() })
+`,
+    'worker.mjs': `import { parentPort } from 'node:worker_threads'
+import { span } from '@perf/agent/api'
+parentPort.on('message', (i) => i === 'end' ? parentPort.close() : span('work ' + i, () => parentPort.postMessage(i)))
+`,
+  })
+  await run(['--import', '@perf/agent', 'main.mjs'], { cwd })
+  const recording = recordingIn(cwd)
+  expect(parentOf(recording, 'work 0')).toBe('request 0')
+  for (let i = 1; i < 10; i++) {
+    expect(parentOf(recording, `work ${i}`)).toBeUndefined()
+    expect(parentOf(recording, `answered ${i}`)).toBe(`work ${i}`)
+  }
+})
