@@ -56,6 +56,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'pg', modules: ['pg', 'pg-pool', 'pg-cursor'], kind: 'db' },
   { name: 'pglite', modules: ['@electric-sql/pglite'], kind: 'db' },
   { name: 'pino', modules: ['pino'], kind: 'log' },
+  { name: 'piscina', modules: ['piscina'], kind: 'function' },
   { name: 'postgres', modules: ['postgres'], kind: 'db', esmFiles: ['postgres/src/query.js', 'postgres/src/connection.js'] },
   { name: 'prisma', modules: ['@prisma/client'], kind: 'db', esmFiles: ['@prisma/client/runtime/client.js', '@prisma/client/runtime/library.js', '@prisma/client/runtime/binary.js'] },
   { name: 'qdrant', modules: ['@qdrant/js-client-rest'], kind: 'db' },
