@@ -23,6 +23,7 @@ interface Transport {
   /** Servers over HTTP. */
   handleRequest?: unknown
   handlePostMessage?: unknown
+  _classification?: unknown
   send(message: Response, options?: unknown): unknown
   onclose?: () => void
 }
@@ -167,10 +168,14 @@ function connection(transport: Transport | undefined): Attributes {
   const { _url: url, sessionId } = transport
   const attributes: Attributes = { 'mcp.session.id': sessionId, 'mcp.protocol.version': transport._protocolVersion }
   if (isPipe(transport)) return { ...attributes, 'network.transport': 'pipe' }
-  if (url === undefined && transport.handleRequest === undefined && transport.handlePostMessage === undefined) return attributes
+  if (url === undefined && !isHttpServer(transport)) return attributes
   Object.assign(attributes, { 'network.transport': 'tcp', 'network.protocol.name': url?.protocol.startsWith('ws') ? 'websocket' : 'http' })
   if (url === undefined) return attributes
   return { ...attributes, 'server.address': url.hostname, 'server.port': url.port === '' ? undefined : Number(url.port) }
+}
+
+function isHttpServer({ handleRequest, handlePostMessage, _classification }: Transport): boolean {
+  return handleRequest !== undefined || handlePostMessage !== undefined || _classification !== undefined
 }
 
 const isPipe = (transport: Transport): boolean => transport._serverParams !== undefined || transport._stdin !== undefined

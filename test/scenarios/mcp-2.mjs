@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import { Client, InMemoryTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
-import { McpServer, ResourceTemplate, Server } from '@modelcontextprotocol/server'
+import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
+import { McpServer, ResourceTemplate, Server, createMcpHandler } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 
 const canary = process.env.CANARY
 const info = { name: 'scenario', version: '1.0.0' }
 const metas = []
-let overHttp, inMemory, low, httpServer
+let overHttp, inMemory, low, negotiating, httpServer, newServer
 
 function makeServer() {
   const server = new McpServer(info)
@@ -41,8 +41,8 @@ function makeServer() {
   return server
 }
 
-async function makeClient(transport) {
-  const client = new Client(info, { capabilities: { sampling: {} } })
+async function makeClient(transport, options) {
+  const client = new Client(info, { capabilities: { sampling: {} }, ...options })
   client.setRequestHandler('sampling/createMessage', async () => ({
     role: 'assistant',
     model: 'small',
@@ -58,6 +58,10 @@ export async function setup() {
   httpServer = http.createServer((request, response) => transport.handleRequest(request, response))
   await new Promise((resolve) => httpServer.listen(0, '127.0.0.1', resolve))
   overHttp = await makeClient(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${httpServer.address().port}/mcp`)))
+  newServer = http.createServer(toNodeHandler(createMcpHandler(makeServer)))
+  await new Promise((resolve) => newServer.listen(0, '127.0.0.1', resolve))
+  const newUrl = new URL(`http://127.0.0.1:${newServer.address().port}/mcp`)
+  negotiating = await makeClient(new StreamableHTTPClientTransport(newUrl), { versionNegotiation: { mode: 'auto' } })
   const [ours, theirs] = InMemoryTransport.createLinkedPair()
   await makeServer().connect(theirs)
   inMemory = await makeClient(ours)
@@ -69,6 +73,9 @@ export async function setup() {
 }
 
 export async function teardown() {
+  await negotiating.close()
+  newServer.close()
+  newServer.closeAllConnections()
   await low.client.close()
   await inMemory.close()
   await overHttp.close()
@@ -85,6 +92,13 @@ export async function call() {
   const params = Object.freeze({ name: 'tool-1', arguments: Object.freeze({ n: 1, note: canary }) })
   const { content, isError } = await inMemory.callTool(params)
   return [content[0].text.includes(canary), isError, Object.keys(params)]
+}
+
+/** The protocol of 2026: no session, a server per request. */
+export async function negotiated() {
+  metas.length = 0
+  await negotiating.callTool({ name: 'tool-3', arguments: { n: 1 } })
+  return metas
 }
 
 /** What the tool sees of `_meta` is what its caller sent. */
