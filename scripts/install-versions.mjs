@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { buildAddon, nodeUnderTest } from './native-build.mjs'
+import { buildAddon, nodeUnderTest, unbuildable } from './native-build.mjs'
 import { generatePrismaClient } from './prisma-client.mjs'
 
 /**
@@ -264,6 +264,11 @@ export function installedModules(spec) {
     writeFileSync(finished, '')
   })
   return modules
+}
+
+/** Why `spec` cannot be installed for the Node under test: its native part has to be built. */
+export function notInstallable(spec) {
+  return entryOf(spec)?.build && !isInstalled(spec) ? unbuildable() : undefined
 }
 
 /** True when nothing is left to install for `spec`. */

@@ -14,6 +14,17 @@ export function nodeUnderTest() {
   return { binary, version, major: Number(version.split('.')[0]) }
 }
 
+/** Why nothing can be built for the Node under test; undefined when it can. */
+export function unbuildable() {
+  const node = nodeUnderTest()
+  try {
+    headersOf(node)
+    return undefined
+  } catch {
+    return `Node ${node.major} has no headers here to build it with`
+  }
+}
+
 /** Runs node-gyp in `folder` against the headers of `node`. Throws with its output when that fails. */
 export function buildAddon(folder, node) {
   const gyp = path.join(globalModules(), 'npm', 'node_modules', 'node-gyp', 'bin', 'node-gyp.js')

@@ -30,11 +30,11 @@ try {
 
 /** The library versions the tests run against, before the clock of a test runs. */
 async function installLibraries() {
-  const { MATRIX, isInstalled, versionsFor } = await import('./install-versions.mjs')
+  const { MATRIX, isInstalled, notInstallable, versionsFor } = await import('./install-versions.mjs')
   const major = majorUnderTest()
   const missing = MATRIX.filter(({ lib, version }) => versionsFor(lib, major).includes(version))
     .map(({ lib, version }) => `${lib}@${version}`)
-    .filter((spec) => !isInstalled(spec))
+    .filter((spec) => !isInstalled(spec) && notInstallable(spec) === undefined)
   if (missing.length === 0) return
   say(`installing ${missing.length} library versions into .cache/versions`)
   const script = path.join(root, 'scripts', 'install-versions.mjs')

@@ -57,7 +57,6 @@ export default defineIntegration({
     ],
     against: 'PostgreSQL',
   },
-  inBundle: ['Invalid transacting value (null, undefined or empty object)'],
   targets: [
     target<RunCall>({ ...RUNNER, path: 'prototype.run', settles: 'promise', start: startRun, end: endRun }),
     target<RunCall>({ ...RUNNER, path: 'prototype.stream', settles: 'stream', start: startRun, end: endRun }),

@@ -6,6 +6,10 @@ import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
+import betterSqlite3 from '../../src/integrations/better-sqlite3.ts'
+import mariadb from '../../src/integrations/mariadb.ts'
+import mysql2 from '../../src/integrations/mysql2.ts'
+import postgres from '../../src/integrations/postgres.ts'
 import amqplib from '../../src/integrations/amqplib.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
 import bedrock from '../../src/integrations/bedrock.ts'
@@ -122,6 +126,7 @@ const definitions: Integration[] = [
   amqplib,
   anthropic,
   bedrock,
+  betterSqlite3,
   bullmq,
   cohere,
   express,
@@ -130,13 +135,16 @@ const definitions: Integration[] = [
   groq,
   ioredis,
   kafkajs,
+  mariadb,
   mistral,
   mqtt,
+  mysql2,
   nats,
   ollama,
   openai,
   pg,
   pino,
+  postgres,
   winston,
 ]
 /** What a package brings along itself. */

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import os from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
+import { installedModules, notInstallable, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
 import { childrenOf, expectSpans, type ExpectedSpan } from './expect-spans.ts'
 import { nodeMajor, repositoryRoot } from './node-under-test.ts'
@@ -54,11 +54,17 @@ interface Report {
 export async function testIntegration(definition: Integration, suite: IntegrationSuite): Promise<void> {
   const declare = () => {
     for (const version of isOfNode(suite) ? [`of Node ${nodeMajor()}`] : versionsFor(suite.library, nodeMajor())) {
+      const missing = isOfNode(suite) ? undefined : notInstallable(`${suite.library}@${version}`)
+      if (missing !== undefined) {
+        it.skip(`${suite.library} ${version}: ${missing}`)
+        continue
+      }
       for (const format of ['esm', 'cjs'] as const) {
         describe(`${suite.library} ${version} ${format}`, () => testVersion(definition, suite, version, format))
       }
     }
-    if (suite.unsupported === false || isOfNode(suite)) return
+    const newest = `${suite.library}@${versionsFor(suite.library, nodeMajor()).at(-1)}`
+    if (suite.unsupported === false || isOfNode(suite) || notInstallable(newest) !== undefined) return
     it.each(['esm', 'cjs'] as const)('leaves an unsupported version alone and reports it (%s)', (format) =>
       testUnsupported(definition, suite, format),
     )

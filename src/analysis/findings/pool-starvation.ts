@@ -13,14 +13,14 @@ interface Row {
 /** Waits whose slowest twentieth is at least this long, in milliseconds. */
 const LONG_WAIT_MS = 10
 
-/** Queries that wait for a free connection of their pool. */
+/** Queries that wait for a free connection of their pool: within their span, or in a span of its own before it (`pool.connect`). */
 export default defineFinding<Row>({
   kind: 'pool-starvation',
   about: 'Queries spend much of their time waiting for a connection of the pool.',
   sql: `
-    SELECT system, server, round(sum(weight))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, quantile_cont(pool_wait_ms, 0.95) AS p95_ms,
-      sum(pool_wait_ms) / nullif(sum(duration_ms), 0) AS share, (list(trace_id ORDER BY pool_wait_ms DESC, trace_id))[1:3] AS traces
-    FROM queries WHERE pool_wait_ms IS NOT NULL AND duration_ms IS NOT NULL
+    SELECT system, server, round(sum(weight) FILTER (pool_wait_ms IS NOT NULL))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, quantile_cont(pool_wait_ms, 0.95) AS p95_ms,
+      sum(pool_wait_ms) / nullif(sum(duration_ms), 0) AS share, (list(trace_id ORDER BY pool_wait_ms DESC, trace_id) FILTER (pool_wait_ms IS NOT NULL))[1:3] AS traces
+    FROM queries WHERE duration_ms IS NOT NULL
     GROUP BY ALL HAVING quantile_cont(pool_wait_ms, 0.95) >= ${LONG_WAIT_MS} AND sum(pool_wait_ms) >= 0.2 * sum(duration_ms) ORDER BY waited_ms DESC LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

@@ -20,7 +20,6 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'hono', integration: 'hono', texts: ['Context is not finalized.'] },
   { name: 'ioredis', integration: 'ioredis', texts: ['Redis is already connecting/connected'] },
   { name: 'kafkajs', integration: 'kafkajs', texts: ['Cannot continue to use transaction once ended'] },
-  { name: 'knex', integration: 'knex', texts: ['Invalid transacting value (null, undefined or empty object)'] },
   { name: 'koa', integration: 'koa', texts: ['middleware must be a function!', 'non-error thrown: '] },
   { name: '@langchain/core', integration: 'langchain', texts: ['lc_serializable', 'langchain_core'] },
   { name: '@langchain/langgraph', integration: 'langgraph', texts: ['GraphRecursionError', 'langgraph_checkpoint_ns'] },
