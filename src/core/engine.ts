@@ -22,6 +22,7 @@ import { wrapItems } from './items.ts'
 import { subscribeMessages } from './messages.ts'
 import { patchPath, readPath } from './patch.ts'
 import { patchThrough } from './reveal.ts'
+import { wrapRouting } from './routes.ts'
 import type { Span } from './span.ts'
 import { settleStream } from './settle/stream.ts'
 import { unseal } from './sealed.ts'
@@ -202,7 +203,8 @@ export class Engine {
         target.given === undefined
           ? wrapTarget(original, target, kind, name, module, runtime)
           : wrapGiven(original, target, target.given, kind, name, module, runtime)
-      return target.finds === undefined ? wrapper : wrapFinding(wrapper, target.finds, kind, name, module, runtime)
+      const routing = target.route === undefined ? wrapper : wrapRouting(wrapper, target.route, name, module, runtime)
+      return target.finds === undefined ? routing : wrapFinding(routing, target.finds, kind, name, module, runtime)
     }
     const patched = patchThrough(exports, target, wrap)
     // The same function under another name must stay the same.

@@ -186,6 +186,8 @@ export interface Target<S extends CallShape = CallShape> {
    * the place of the throw.
    */
   dispatched?: boolean
+  /** The route's template, where a call says it and nobody has the request: goes to the request that the running code belongs to. */
+  route?(call: Call<S>): string | undefined
   /** Functions to record besides, found in this call before it runs. */
   finds?: Finds<Call<S>>
   /** Attribute that takes the span's own duration in milliseconds (`perf.pool.wait_ms`). */

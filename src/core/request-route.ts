@@ -20,6 +20,20 @@ export interface RequestState {
 
 const states = hiddenState<RequestState>('request')
 
+/** The object whose handling began a trace in this process. */
+const carriers = hiddenState<object>('request.carrier')
+
+/** Notes that `trace` began with the handling of `carrier`, unless it did with another one. */
+export function setCarrier(trace: object, carrier: object): void {
+  if (carriers.get(trace) === undefined) carriers.set(trace, carrier)
+}
+
+/** As `setRoute`, for the request whose handling began `trace`. */
+export function setRouteOfTrace(trace: object | undefined, template: string): void {
+  const request = trace === undefined ? undefined : carriers.get(trace)
+  if (request !== undefined) setRoute(request, template)
+}
+
 /** Gives `request` a state; undefined when it has one already (an event that is emitted again, a forwarded request). */
 export function attachState(request: object): RequestState | undefined {
   if (states.get(request) !== undefined) return undefined

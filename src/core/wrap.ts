@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { currentSpan, runWith } from './context.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import { hiddenState } from './hidden-state.ts'
+import { setCarrier } from './request-route.ts'
 import type {
   Attributes,
   Binding,
@@ -260,7 +261,10 @@ export function beginCall(
       call,
       started.settles,
     )
-    if (started.carriedBy !== undefined) carried.set(started.carriedBy, { span: active.span })
+    if (started.carriedBy !== undefined) {
+      carried.set(started.carriedBy, { span: active.span })
+      setCarrier(active.span.trace, started.carriedBy)
+    }
     if (target.inject !== undefined) inject(target, call, active.span, integration, runtime)
     return active
   } catch (error) {

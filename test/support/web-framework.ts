@@ -16,6 +16,8 @@ export interface FrameworkSuite {
   /** File in `test/scenarios`: prints `RESULT <json>` of what its clients saw. */
   scenario: string
   env?: Record<string, string>
+  /** What a version needs before it runs; gives more environment. */
+  prepare?: (version: string) => Record<string, string>
   /** False where Node cannot hook that version in that format. */
   isHooked?: (version: string, format: Format) => boolean
   formats?: readonly Format[]
@@ -55,6 +57,7 @@ export function testFramework(suite: FrameworkSuite, more: (run: FrameworkRun) =
           NODE_ENV: 'test',
           LIBRARY: library,
           ...suite.env,
+          ...suite.prepare?.(version),
           ...env,
         },
       })
@@ -63,7 +66,7 @@ export function testFramework(suite: FrameworkSuite, more: (run: FrameworkRun) =
     beforeAll(async () => {
       bare = await run('none')
       recorded = await run('import')
-    })
+    }, 300_000)
 
     it('changes nothing the app or its clients see', async () => {
       const end = ({ status, stderr }: Recorded) => [status, stderr.replace(/\(node:\d+\)/g, '(node)')]

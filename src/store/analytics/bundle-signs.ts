@@ -31,6 +31,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'mysql2', integration: 'mysql2', texts: ['Bind parameters must be array if namedPlaceholders parameter is not enabled'] },
   { name: 'nats', integration: 'nats', texts: ['already yielding', 'HPUB '] },
   { name: '@nestjs/core', integration: 'nestjs', texts: ['Nest application successfully started'] },
+  { name: 'next', integration: 'next', texts: ['next.rootSpanId'] },
   { name: 'ollama', integration: 'ollama', texts: ['ollama-js/', 'Did not receive done or success response in stream.'] },
   { name: '@openai/agents', integration: 'openai-agents', texts: ['OPENAI_AGENTS_DISABLE_TRACING'] },
   { name: 'openai', integration: 'openai', texts: ['X-Stainless-Runtime', 'OpenAI-Organization'] },

@@ -1,0 +1,29 @@
+import { currentSpan } from './context.ts'
+import { guard } from './guard.ts'
+import type { LoadedModule, Target } from './integration.ts'
+import { setRouteOfTrace } from './request-route.ts'
+import { disguise, wrapOnce } from './wrap.ts'
+import type { Runtime } from './wrap.ts'
+
+type AnyFunction = (...args: unknown[]) => unknown
+type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
+
+/** The wrapper of a function whose calls say which route handles the request they belong to. */
+export function wrapRouting(
+  original: AnyFunction,
+  routeOf: NonNullable<AnyTarget['route']>,
+  integration: string,
+  module: LoadedModule,
+  runtime: Runtime,
+): AnyFunction {
+  return wrapOnce(original, routeOf, (fn) =>
+    disguise(fn, (self, args) => {
+      const trace = runtime.recording ? currentSpan()?.trace : undefined
+      if (trace !== undefined && runtime.fault !== integration) {
+        const route = guard(integration, () => routeOf({ self, args, module }))
+        if (route !== undefined) setRouteOfTrace(trace, route)
+      }
+      return Reflect.apply(fn, self, args)
+    }),
+  )
+}
