@@ -49,6 +49,7 @@ export const registry: readonly RegistryEntry[] = [
   { name: 'nats', modules: ['nats', '@nats-io/nats-core', '@nats-io/jetstream'], kind: 'messaging' },
   { name: 'nestjs', modules: ['@nestjs/core'], kind: 'function', esmFiles: ['@nestjs/core/router/router-execution-context.js'] },
   { name: 'net', modules: ['node:net'], kind: 'net' },
+  { name: 'next', modules: ['next'], kind: 'function' },
   { name: 'node-sqlite', modules: ['node:sqlite'], kind: 'db' },
   { name: 'ollama', modules: ['ollama'], kind: 'ai' },
   { name: 'openai-agents', modules: ['@openai/agents', '@openai/agents-core', '@openai/agents-openai'], kind: 'ai', esmFiles: ['@openai/agents-core/dist/tool.mjs', '@openai/agents-core/dist/tracing/createSpans.mjs'] },
