@@ -11,15 +11,17 @@ export interface ModelPrice {
   cache_write?: number
   /** Tokens written to a cache that is kept for an hour; default `cache_write`. */
   cache_write_1h?: number
+  /** Prices of a call with more input tokens than this, cached ones included. */
+  above?: { tokens: number; input: number; output: number; cache_read?: number; cache_write?: number }
 }
 
 /** The table of `prices.json`, or the user's own. */
 export interface PriceTable {
   date: string
   source: string
-  /** Factor on the list price by service tier; a tier that is not listed has no known price. */
+  /** Factor on the list price by service tier, or by `provider/tier`; a tier that is not listed has no known price. */
   tiers?: Record<string, number>
-  /** Model id, or a pattern in which `*` stands for anything. */
+  /** Model id, or a pattern in which `*` stands for anything; `provider/model` where others serve a model of that name at other prices. */
   models: Record<string, ModelPrice>
 }
 
@@ -38,12 +40,14 @@ export function mergePrices(builtIn: PriceTable, own: Partial<PriceTable> | unde
  * Cost of a call in USD by what the provider billed, or undefined when the model's price or the token counts are not
  * known. Tokens read from and written to a cache are part of `inputTokens` and priced on their own.
  */
-export function costUsd(usage: AiUsage, model: string, prices: PriceTable): number | undefined {
-  const price = priceOf(model, prices)
+export function costUsd(usage: AiUsage, model: string, prices: PriceTable, provider?: string): number | undefined {
+  const listed = priceOf(model, prices, provider)
+  const { above } = listed ?? {}
+  const price = above !== undefined && (usage.inputTokens ?? 0) > above.tokens ? above : listed
   const { inputTokens, outputTokens = 0, cacheReadTokens = 0, cacheCreationTokens = 0, cacheCreation1hTokens = 0 } = usage
   if (price === undefined || inputTokens === undefined) return undefined
   const { cache_read: read = price.input, cache_write: write = price.input } = price
-  const { cache_write_1h: write1h = write } = price
+  const { cache_write_1h: write1h = write }: Partial<ModelPrice> = price
   const plainTokens = Math.max(0, inputTokens - cacheReadTokens - cacheCreationTokens)
   const millionths =
     plainTokens * price.input +
@@ -59,7 +63,12 @@ export function costOfSpan(attributes: Attributes, prices: PriceTable): number |
   const model = attributes['gen_ai.response.model'] ?? attributes['gen_ai.request.model']
   if (typeof model !== 'string') return undefined
   const tier = attributes['openai.response.service_tier'] ?? attributes['perf.ai.service_tier'] ?? 'default'
-  const factor = typeof tier === 'string' ? (prices.tiers?.[tier] ?? (tier === 'default' ? 1 : undefined)) : undefined
+  const provider = attributes['gen_ai.provider.name']
+  const from = typeof provider === 'string' ? provider : ''
+  const factor =
+    typeof tier === 'string'
+      ? (prices.tiers?.[`${from}/${tier}`] ?? prices.tiers?.[tier] ?? (tier === 'default' ? 1 : undefined))
+      : undefined
   const count = (key: string): number | undefined => {
     const value = attributes[key]
     return typeof value === 'number' ? value : undefined
@@ -72,14 +81,14 @@ export function costOfSpan(attributes: Attributes, prices: PriceTable): number |
     cacheCreation1hTokens: count('perf.ai.usage.cache_creation_1h_tokens'),
   }
   const requested = attributes['gen_ai.request.model']
-  const cost = costUsd(usage, model, prices) ?? (typeof requested === 'string' ? costUsd(usage, requested, prices) : undefined)
+  const cost = costUsd(usage, model, prices, from) ?? (typeof requested === 'string' ? costUsd(usage, requested, prices, from) : undefined)
   return cost === undefined || factor === undefined ? undefined : Math.round(cost * factor * 1e9) / 1e9
 }
 
-/** The price of `model`: its own entry, else that of the same model without provider prefix and date, else the longest matching pattern. */
-export function priceOf(model: string, prices: PriceTable): ModelPrice | undefined {
+/** The price of `model`: the entry of its provider, its own entry, else that of the same model without provider prefix and date, else the longest matching pattern. */
+export function priceOf(model: string, prices: PriceTable, provider = ''): ModelPrice | undefined {
   const { models } = prices
-  for (const id of [model, undated(model)]) if (Object.hasOwn(models, id)) return models[id]
+  for (const id of [`${provider}/${model}`, model, undated(model)]) if (Object.hasOwn(models, id)) return models[id]
   const patterns = Object.keys(models).filter((id) => id.includes('*') && matches(id, model))
   const longest = patterns.sort((a, b) => b.length - a.length)[0]
   return longest === undefined ? undefined : models[longest]
@@ -90,6 +99,7 @@ function undated(model: string): string {
   return model
     .replace(/^.*\//, '')
     .replace(/^(?:[a-z]{2,6}\.)?anthropic\./, '')
+    .replace(/^[a-z]{2,6}\.amazon\./, 'amazon.')
     .replace(/-v\d+(:\d+)?$/, '')
     .replace(/(?:[-@]\d{4}-\d{2}-\d{2}|[-@]\d{8}|-latest)$/, '')
 }

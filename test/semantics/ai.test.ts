@@ -155,6 +155,20 @@ describe('prices', () => {
     expect(costOfSpan({ ...span, 'openai.response.service_tier': 'priority' }, prices)).toBeUndefined()
     expect(costOfSpan({ 'gen_ai.request.model': 'gpt-4o' }, prices)).toBeUndefined()
   })
+  it('knows the provider where several serve a model, and its tiers', () => {
+    const used = { 'gen_ai.usage.input_tokens': 1_000_000, 'gen_ai.usage.output_tokens': 1_000_000 }
+    const onGroq = { ...used, 'gen_ai.provider.name': 'groq', 'gen_ai.request.model': 'llama-3.3-70b-versatile' }
+    expect(costOfSpan({ ...onGroq, 'openai.response.service_tier': 'on_demand' }, prices)).toBe(1.38)
+    expect(costOfSpan({ ...onGroq, 'openai.response.service_tier': 'flex' }, prices)).toBe(1.38)
+    expect(costOfSpan({ ...onGroq, 'gen_ai.provider.name': 'ollama' }, prices)).toBeUndefined()
+    expect(priceOf('us.amazon.nova-lite-v1:0', prices)).toBe(prices.models['amazon.nova-lite'])
+    expect(priceOf('mistral-large-latest', prices, 'mistral_ai')).toBeUndefined()
+  })
+  it('prices a long prompt as the provider does', () => {
+    const usage = { inputTokens: 200_000, outputTokens: 1000 }
+    expect(costUsd(usage, 'gemini-2.5-pro', prices)).toBeCloseTo(0.26, 9)
+    expect(costUsd({ ...usage, inputTokens: 200_001, cacheReadTokens: 1 }, 'gemini-2.5-pro', prices)).toBeCloseTo(0.51500025, 9)
+  })
   it('lets the user override models one by one', () => {
     const merged = mergePrices(prices, { date: '2026-11-01', models: { 'gpt-4o': { input: 1, output: 1 } } })
     expect([merged.date, priceOf('gpt-4o', merged)?.input, priceOf('gpt-4o-mini', merged)?.input]).toEqual(['2026-11-01', 1, 0.15])
@@ -162,6 +176,8 @@ describe('prices', () => {
   })
   it('has a date and positive prices', () => {
     expect(prices.date).toMatch(/^\d{4}-\d{2}-\d{2}$/)
-    for (const price of Object.values(prices.models)) for (const value of Object.values(price)) expect(value).toBeGreaterThanOrEqual(0)
+    for (const { above = { tokens: 1 }, ...price } of Object.values(prices.models)) {
+      for (const value of [...Object.values(price), ...Object.values(above)]) expect(value).toBeGreaterThanOrEqual(0)
+    }
   })
 })
