@@ -4,6 +4,7 @@ import { aiStart, countOf, errorEnd, isAbort, serverAttributes } from '../semant
 import type { AiOperation } from '../semantics/ai.ts'
 import { converseEnd, converseStream, invokeEnd, invokeStream, jsonIn } from '../semantics/ai-bedrock.ts'
 import type { ConverseAnswer } from '../semantics/ai-bedrock.ts'
+import { ANSWER, CACHED, CALL, FAILURE, IDENTITY, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Input {
   modelId?: string
@@ -67,6 +68,25 @@ export default defineIntegration({
   module: '@aws-sdk/client-bedrock-runtime',
   kind: 'ai',
   inBundle: ['AmazonBedrockFrontendService'],
+  records: {
+    spans: ['chat us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'embeddings amazon.titan-embed-text-v2:0'],
+    attributes: [
+      ...CALL,
+      ...SAMPLING,
+      ...STREAM,
+      ...IDENTITY,
+      ...ANSWER,
+      ...CACHED,
+      ...VECTORS,
+      ...FAILURE,
+      'gen_ai.request.top_k',
+      'gen_ai.usage.cache_creation.input_tokens',
+      'perf.ai.service_tier',
+      'perf.ai.retries',
+      'aws.request_id',
+    ],
+    against: 'a scripted server that speaks its protocol to the real SDK, in the binary frames of its streams',
+  },
   targets: [
     send((name) => name !== 'InvokeModelWithResponseStreamCommand', converseStream),
     send((name) => name === 'InvokeModelWithResponseStreamCommand', invokeStream),

@@ -3,6 +3,7 @@ import type { Attributes, Outcome, Payload, SpanEnd } from '../core/integration.
 import { aiStart, countOf, errorEnd, isAbort, serverAttributes } from '../semantics/ai.ts'
 import type { AiOperation } from '../semantics/ai.ts'
 import { cohereEmbeddingsEnd, cohereEnd, cohereStream, rerankEnd } from '../semantics/ai-cohere.ts'
+import { ANSWER, CACHED, CALL, FAILURE, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Body {
   model?: string
@@ -49,6 +50,27 @@ export default defineIntegration({
   module: 'cohere-ai',
   kind: 'ai',
   inBundle: ['X-Fern-SDK-Name', 'cohere-ai'],
+  records: {
+    spans: ['chat command-a-03-2025', 'text_completion command-a-03-2025', 'embeddings embed-v4.0', 'rerank rerank-v3.5'],
+    attributes: [
+      ...CALL,
+      ...SAMPLING,
+      ...STREAM,
+      'gen_ai.response.id',
+      ...ANSWER,
+      ...CACHED,
+      ...VECTORS,
+      ...FAILURE,
+      'gen_ai.request.top_k',
+      'gen_ai.conversation.id',
+      'perf.ai.search_units',
+      'perf.ai.rerank.documents',
+      'perf.ai.rerank.top_n',
+      'perf.ai.rerank.results',
+      'perf.call.end',
+    ],
+    against: 'a scripted server that speaks its protocol to the real SDK',
+  },
   targets: [
     ...[ROOT, ...V2S].flatMap((place) => [
       call(place, 'chat', 'chat', cohereEnd),

@@ -4,6 +4,7 @@ import { aiStart, countOf, errorEnd, isAbort, serverAttributes } from '../semant
 import type { AiOperation } from '../semantics/ai.ts'
 import { geminiEmbeddingsEnd, geminiEnd, geminiImagesEnd, geminiStream } from '../semantics/ai-gemini.ts'
 import type { GeminiAnswer } from '../semantics/ai-gemini.ts'
+import { ANSWER, CACHED, CALL, FAILURE, IDENTITY, REASONING, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Params {
   model?: string
@@ -45,6 +46,29 @@ export default defineIntegration({
   module: '@google/genai',
   kind: 'ai',
   inBundle: ['x-goog-api-client', 'google-genai-sdk/', 'streamGenerateContent'],
+  records: {
+    spans: ['generate_content gemini-2.5-flash', 'embeddings gemini-embedding-001', 'count_tokens gemini-2.5-flash'],
+    attributes: [
+      ...CALL,
+      ...SAMPLING,
+      ...STREAM,
+      ...IDENTITY,
+      ...ANSWER,
+      ...CACHED,
+      ...REASONING,
+      ...VECTORS,
+      ...FAILURE,
+      'gen_ai.request.top_k',
+      'gen_ai.request.choice.count',
+      'perf.ai.thinking_budget_tokens',
+      'perf.ai.reasoning_effort',
+      'perf.ai.usage.partial',
+      'perf.ai.counted_tokens',
+      'perf.ai.images.count',
+      'perf.ai.images.bytes',
+    ],
+    against: 'a scripted server that speaks its protocol to the real SDK',
+  },
   targets: [
     call<GeminiAnswer>('generateContentInternal', ALL, 'generate_content', geminiEnd),
     call<GeminiAnswer>('generateContentStreamInternal', ALL, 'generate_content', geminiEnd, true),

@@ -5,6 +5,7 @@ import type { AiOperation } from '../semantics/ai.ts'
 import { completionEnd, completionStream, openAiUsageOf } from '../semantics/ai-mistral.ts'
 import type { MistralCompletion, MistralUsage } from '../semantics/ai-mistral.ts'
 import { embeddingsEnd } from '../semantics/ai-openai.ts'
+import { ANSWER, CACHED, CALL, FAILURE, IDENTITY, REASONING, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Body {
   model?: string
@@ -48,6 +49,24 @@ export default defineIntegration({
   module: '@mistralai/mistralai',
   kind: 'ai',
   inBundle: ['MISTRAL_API_KEY', 'MISTRAL_DEBUG'],
+  records: {
+    spans: ['chat mistral-medium-2508', 'text_completion codestral-2508', 'embeddings mistral-embed'],
+    attributes: [
+      ...CALL,
+      ...SAMPLING,
+      ...STREAM,
+      ...IDENTITY,
+      ...ANSWER,
+      ...CACHED,
+      ...REASONING,
+      ...VECTORS,
+      ...FAILURE,
+      'gen_ai.agent.id',
+      'gen_ai.request.choice.count',
+      'perf.ai.reasoning_effort',
+    ],
+    against: 'a scripted server that speaks its protocol to the real SDK',
+  },
   targets: [
     call('chat', 'complete', ALL, 'chat', completionEnd),
     call('chat', 'stream', ALL, 'chat', completionEnd, true),

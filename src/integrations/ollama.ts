@@ -12,6 +12,7 @@ import {
   usageAttributes,
 } from '../semantics/ai.ts'
 import type { AiOperation } from '../semantics/ai.ts'
+import { ANSWER, CALL, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Client {
   config?: { host?: string }
@@ -86,6 +87,21 @@ export default defineIntegration({
   module: 'ollama',
   kind: 'ai',
   inBundle: ['ollama-js/', 'Did not receive done or success response in stream.'],
+  records: {
+    spans: ['chat llama3.2', 'text_completion llama3.2', 'embeddings nomic-embed-text'],
+    attributes: [
+      ...CALL,
+      ...SAMPLING,
+      ...STREAM,
+      'gen_ai.response.model',
+      ...ANSWER,
+      ...VECTORS,
+      'http.response.status_code',
+      'gen_ai.request.top_k',
+      'perf.ai.model_load_ms',
+    ],
+    against: 'a scripted server that speaks its protocol to the real SDK',
+  },
   targets: [
     call<Answer>('chat', 'chat', answerEnd, answerStream),
     call<Answer>('generate', 'text_completion', answerEnd, answerStream),
