@@ -120,10 +120,12 @@ export async function cancelled() {
 }
 
 export async function unhandled() {
+  // One after the other: their order is seen.
   void client.chat(ask('[[401]]'), once)
+  await rejections(1)
   void client.chat(ask('[[404]]'), once).then(() => undefined)
-  void client.chat(ask('[[404]]'), once).catch(() => undefined)
-  await rejections(2)
+  await rejections(1)
+  await client.chat(ask('[[404]]'), once).catch(() => undefined)
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc')
   // The promise that nobody asked ends its span when it is collected.
