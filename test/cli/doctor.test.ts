@@ -1,5 +1,6 @@
 // Why a package the app loaded is not recorded: every reason doctor knows, shown by a program for which it holds.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -48,7 +49,7 @@ interface Row {
 async function doctorOf(run: Recorded): Promise<{ rows: string[]; code: number | null; reasons: string[] }> {
   expect([run.status, run.stderr]).toEqual([0, ''])
   const { stdout, code } = await runCli(['doctor', '--json', '--dir', run.perfDir])
-  const packages = (JSON.parse(stdout) as { packages: Row[] }).packages.filter(({ name }) => !/^https?$/.test(name))
+  const packages = (JSON.parse(stdout) as { packages: Row[] }).packages.filter(({ name }) => !isBuiltin(name))
   return {
     rows: packages.map(({ name, version, status }) => `${name} ${version ?? '-'} ${status}`),
     reasons: packages.map(({ reason }) => reason ?? ''),
