@@ -1,9 +1,10 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import { hiddenState } from '../core/hidden-state.ts'
 import { defineIntegration, target } from '../core/integration.ts'
-import type { Outcome, SpanEnd } from '../core/integration.ts'
+import type { Attributes, Outcome, SpanEnd } from '../core/integration.ts'
 import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel, splitHost } from '../semantics/http.ts'
+import { httpCacheAttributes } from '../semantics/http-cache.ts'
 import { addHeader, headerOf } from '../semantics/http2-headers.ts'
 
 interface Outgoing {
@@ -15,6 +16,8 @@ interface Outgoing {
 /** What the events of a stream said so far. */
 interface StreamEvents {
   status: number | undefined
+  /** What the response said of caches. */
+  cache: Attributes | undefined
   error: unknown
   /** Closed by the caller. */
   closed: boolean
@@ -70,18 +73,20 @@ export default defineIntegration({
         args[0] = (tracestate === undefined ? undefined : addHeader(headers, 'tracestate', tracestate)) ?? headers
       },
       observe(_call, stream, end) {
-        events.set(stream, { status: undefined, error: undefined, closed: false, end })
+        events.set(stream, { status: undefined, cache: undefined, error: undefined, closed: false, end })
       },
     }),
-    target<{ self: ClientHttp2Stream; args: [event: string, value: unknown] }>({
+    target<{ self: ClientHttp2Stream; args: [event: string, value: unknown, flags: unknown, rawHeaders: unknown] }>({
       path: 'connect().request().emit',
       versions: '*',
       settles: 'return',
-      start({ self, args: [event, value] }) {
+      start({ self, args: [event, value, , rawHeaders] }) {
         switch (event) {
           case 'response': {
             const seen = events.get(self)
-            if (seen !== undefined) seen.status = (value as IncomingHttpHeaders & { ':status'?: number })[':status']
+            if (seen === undefined) break
+            seen.status = (value as IncomingHttpHeaders & { ':status'?: number })[':status']
+            if (Array.isArray(rawHeaders)) seen.cache = httpCacheAttributes(rawHeaders as string[], seen.status)
             break
           }
           case 'error': {
@@ -115,10 +120,14 @@ export default defineIntegration({
 function finish(stream: ClientHttp2Stream): void {
   const seen = events.take(stream)
   if (seen === undefined) return
-  const { status, error, closed, end } = seen
+  const { status, cache, error, closed, end } = seen
   const reset = stream.rstCode !== NO_ERROR
   const complete = status !== undefined && !reset && error === undefined && !closed
-  const { attributes, ...said } = clientEnd(status, { 'network.protocol.version': '2', 'perf.http.aborted': complete ? undefined : true })
+  const { attributes, ...said } = clientEnd(status, {
+    'network.protocol.version': '2',
+    'perf.http.aborted': complete ? undefined : true,
+    ...cache,
+  })
   if (error !== undefined && !isCancel(error)) end({ ok: false, error }, { attributes, status: 'error', errorType: codeOf(error) })
   else if (complete) end({ ok: true, result: undefined }, { attributes, ...said })
   else if (reset && !closed && error === undefined)

@@ -68,6 +68,14 @@ describe.each(['esm', 'cjs'] as const)('http2 client (%s)', (format) => {
     expect(attributes).not.toHaveProperty(['perf.http.aborted'])
   })
 
+  it('notes what the response says of caches', () => {
+    expect(only('cached').attributes).toMatchObject({
+      'perf.cache.operation': 'get',
+      'perf.cache.hit': true,
+      'perf.cache.ttl_ms': expect.any(Number) as number,
+    })
+  })
+
   it('makes 4xx, 5xx, resets and lost connections errors', () => {
     expect(only('notFound')).toMatchObject({ status: 'error', attributes: { 'http.response.status_code': 404, 'error.type': '404' } })
     expect(only('broken')).toMatchObject({ status: 'error', attributes: { 'error.type': '503' } })

@@ -18,6 +18,9 @@ function handleStream(stream, headers) {
   switch (pathname) {
     case '/context':
       return handleInContexts(stream)
+    case '/cached':
+      stream.respond({ ':status': 200, age: '10', 'cache-control': 'max-age=60' })
+      return stream.end('ok')
     case '/head':
       return stream.respond({ ':status': 204 }, { endStream: true })
     case '/file':
@@ -130,6 +133,7 @@ async function main() {
     file: () => call(client, { ':path': '/file' }),
     slow: () => call(client, { ':path': '/slow' }),
     pushed: () => call(client, { ':path': '/pushed' }),
+    cached: () => call(client, { ':path': '/cached' }),
     notFound: () => call(client, { ':path': '/status/404' }),
     broken: () => call(client, { ':path': '/status/503' }),
     counted: () => call(client, { ':path': '/listeners' }),
