@@ -90,8 +90,9 @@ export interface FindingKind<Row = unknown> {
  * `is_wrapper`: an AI span whose call another one counts.
  */
 export const CALLS = `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), ai.name IS NOT NULL AS is_transport,
-    s.layer = 'ai' AND s.span_id NOT IN (SELECT span_id FROM ai_calls) AS is_wrapper
-  FROM spans s LEFT JOIN spans ai ON s.layer = 'http' AND ai.span_key = s.parent_key AND ai.layer = 'ai'`
+    w.span_id IS NOT NULL AS is_wrapper
+  FROM spans s LEFT JOIN (SELECT span_key, name, layer FROM spans WHERE layer = 'ai') ai ON ai.span_key = CASE WHEN s.layer = 'http' THEN s.parent_key END
+    LEFT JOIN store.ai_uncounted w ON w.span_id = s.span_key`
 
 /** Types the rows of a kind of finding. */
 export function defineFinding<Row>(definition: FindingKind<Row>): FindingKind {
