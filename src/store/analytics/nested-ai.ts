@@ -13,7 +13,8 @@ const MAX_DEPTH = 8
 export async function noteNestedAi(connection: DuckDBConnection): Promise<void> {
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE nested_ai AS SELECT span_id, trace_id, ${PARENT_KEY} AS parent, contains(attributes, '"gen_ai.usage.') AS usage,
-      coalesce(attributes->>'gen_ai.operation.name' = 'embeddings', false) AS embeds FROM store.spans WHERE layer = 'ai';
+      coalesce(attributes->>'gen_ai.operation.name' = 'embeddings', false) AS embeds FROM store.spans WHERE layer = 'ai'
+      QUALIFY count(*) OVER (PARTITION BY trace_id) > 1;
     CREATE OR REPLACE TEMP TABLE nested_up AS SELECT span_id AS inner_id, parent AS above, trace_id FROM nested_ai WHERE parent IS NOT NULL;
     CREATE OR REPLACE TEMP TABLE nested_pairs (inner_id UBIGINT, inner_usage BOOLEAN, outer_id UBIGINT, outer_usage BOOLEAN)`)
   // Step by step instead of a recursive query, whose join DuckDB makes quadratic in the spans of a session.
