@@ -107,7 +107,7 @@ export default defineIntegration({
     ],
     against: 'a scripted OpenAI server, through @ai-sdk/openai',
   },
-  inBundle: ['AI_APICallError', 'AI_NoSuchToolError'],
+  inBundle: ['AI_NoSuchToolError', 'AI_NoObjectGeneratedError'],
   targets: [
     operation('generateText', BEFORE_7),
     operation('generateObject', ALL),

@@ -11,6 +11,7 @@ import betterSqlite3 from '../../src/integrations/better-sqlite3.ts'
 import mariadb from '../../src/integrations/mariadb.ts'
 import mysql2 from '../../src/integrations/mysql2.ts'
 import postgres from '../../src/integrations/postgres.ts'
+import ai from '../../src/integrations/ai.ts'
 import amqplib from '../../src/integrations/amqplib.ts'
 import anthropic from '../../src/integrations/anthropic.ts'
 import bedrock from '../../src/integrations/bedrock.ts'
@@ -22,11 +23,13 @@ import googleGenai from '../../src/integrations/google-genai.ts'
 import groq from '../../src/integrations/groq.ts'
 import ioredis from '../../src/integrations/ioredis.ts'
 import kafkajs from '../../src/integrations/kafkajs.ts'
+import langgraph from '../../src/integrations/langgraph.ts'
 import mistral from '../../src/integrations/mistral.ts'
 import mqtt from '../../src/integrations/mqtt.ts'
 import nats from '../../src/integrations/nats.ts'
 import ollama from '../../src/integrations/ollama.ts'
 import openai from '../../src/integrations/openai.ts'
+import openaiAgents from '../../src/integrations/openai-agents.ts'
 import pg from '../../src/integrations/pg.ts'
 import pino from '../../src/integrations/pino.ts'
 import winston from '../../src/integrations/winston.ts'
@@ -124,6 +127,7 @@ it('tells a person in 80 columns, and the report names what was missed', async (
 })
 
 const definitions: Integration[] = [
+  ai,
   amqplib,
   anthropic,
   bedrock,
@@ -137,19 +141,28 @@ const definitions: Integration[] = [
   ioredis,
   kafkajs,
   mariadb,
+  langgraph,
   mistral,
   mqtt,
   mysql2,
   nats,
   ollama,
   openai,
+  openaiAgents,
   pg,
   pino,
   postgres,
   winston,
 ]
 /** What a package brings along itself. */
-const ALONG: Record<string, readonly string[]> = { bullmq: ['ioredis'], fastify: ['pino'], 'google-genai': ['ws'], mqtt: ['ws'] }
+const ALONG: Record<string, readonly string[]> = {
+  bullmq: ['ioredis'],
+  fastify: ['pino'],
+  'google-genai': ['ws'],
+  langgraph: ['langchain'],
+  mqtt: ['ws'],
+  'openai-agents': ['openai', 'ws'],
+}
 const versions = definitions.flatMap((definition) =>
   versionsFor(String([definition.module].flat()[0]), nodeMajor()).map((version) => [definition, version] as const),
 )
@@ -163,7 +176,8 @@ it.each(versions.map(([definition, version]) => [`${String([definition.module].f
       modules: installedModules(spec),
       minify: true,
     })
-    expect(packagesInside(text).map(({ integration }) => integration)).toEqual([definition.name, ...(ALONG[definition.name] ?? [])])
+    const inside = packagesInside(text).map(({ integration }) => integration)
+    expect(inside.sort()).toEqual([definition.name, ...(ALONG[definition.name] ?? [])].sort())
   },
 )
 

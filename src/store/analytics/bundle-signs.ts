@@ -2,7 +2,7 @@
 
 /** Texts that the code of a package holds, also minified. */
 export const bundleSigns: readonly { name: string; integration: string; texts: readonly string[] }[] = [
-  { name: 'ai', integration: 'ai', texts: ['AI_APICallError', 'AI_NoSuchToolError'] },
+  { name: 'ai', integration: 'ai', texts: ['AI_NoSuchToolError', 'AI_NoObjectGeneratedError'] },
   { name: 'amqplib', integration: 'amqplib', texts: ['Channel ended, no reply will be forthcoming'] },
   { name: '@anthropic-ai/sdk', integration: 'anthropic', texts: ['X-Stainless-Runtime', 'anthropic-version'] },
   { name: '@aws-sdk/client-bedrock-runtime', integration: 'bedrock', texts: ['AmazonBedrockFrontendService'] },
