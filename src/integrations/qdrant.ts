@@ -76,7 +76,7 @@ export default defineIntegration({
     ],
     against: 'a scripted server with the paths of its REST interface',
   },
-  inBundle: ['Result came uninitialized'],
+  inBundle: ['params can be set. Url is'],
   targets: Object.entries(METHODS).map(([name, versions]) =>
     target<MethodCall>({
       path: `QdrantClient.prototype.${name}`,

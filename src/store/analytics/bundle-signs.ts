@@ -39,7 +39,7 @@ export const bundleSigns: readonly { name: string; integration: string; texts: r
   { name: 'pino', integration: 'pino', texts: ['must be included in custom levels'] },
   { name: 'postgres', integration: 'postgres', texts: ['.stream has been renamed to .forEach'] },
   { name: '@prisma/client', integration: 'prisma', texts: ['PrismaClientKnownRequestError', 'prisma-client-request'] },
-  { name: '@qdrant/js-client-rest', integration: 'qdrant', texts: ['Result came uninitialized'] },
+  { name: '@qdrant/js-client-rest', integration: 'qdrant', texts: ['params can be set. Url is'] },
   { name: '@redis/client', integration: 'redis', texts: ['Disconnects client', 'Socket already opened'] },
   { name: 'winston', integration: 'winston', texts: ['[winston] Attempt to write logs with no transports'] },
   { name: 'ws', integration: 'ws', texts: ['WebSocket was closed before the connection was established'] },
