@@ -198,8 +198,20 @@ it.each(versions.map(([definition, version]) => [`${String([definition.module].f
 
 /** What drivers look for and do without. */
 const OPTIONAL = [
-  ...['kerberos', 'snappy', 'snappy/package.json', 'aws4', 'mongodb-client-encryption', 'socks', '@mongodb-js/zstd', 'bson-ext'],
-  ...['gcp-metadata', '@aws-sdk/credential-providers', 'chromadb-default-embed', '@chroma-core/default-embed', 'cohere-ai', 'ollama'],
+  'kerberos',
+  'snappy',
+  'snappy/package.json',
+  'aws4',
+  'mongodb-client-encryption',
+  'socks',
+  '@mongodb-js/zstd',
+  'bson-ext',
+  'gcp-metadata',
+  '@aws-sdk/credential-providers',
+  'chromadb-default-embed',
+  '@chroma-core/default-embed',
+  'cohere-ai',
+  'ollama',
 ]
 
 function bundleOf(app: string, format: Format, minify: boolean): Promise<string> {
