@@ -119,6 +119,33 @@ describe.each(['esm', 'cjs'] as const)('http2 client (%s)', (format) => {
   })
 })
 
+it('leaves requests of undici over HTTP/2 to that integration: one span on either side', async () => {
+  const app = `import http2 from 'node:http2'
+import { Agent, request } from 'undici'
+const key = Buffer.alloc(16, 7)
+const psk = { ciphers: 'PSK-AES128-GCM-SHA256', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }
+const server = http2.createSecureServer({ ...psk, pskCallback: () => key }, (request, response) => response.end(request.httpVersion))
+server.listen(0, async () => {
+  const connect = { ...psk, pskCallback: () => ({ psk: key, identity: 'x' }), checkServerIdentity: () => undefined }
+  const agent = new Agent({ allowH2: true, connect })
+  const { body } = await request('https://127.0.0.1:' + server.address().port + '/x', { dispatcher: agent })
+  console.log(await body.text())
+  await agent.close()
+  server.close()
+})
+`
+  const run = await record({ app, packages: ['undici@7.30.2'] })
+  expect(run.stdout.trim()).toBe('2.0')
+  const [client, server, ...others] = run.spans
+  expect([client?.integration, client?.kind, server?.integration, server?.parentId, others]).toEqual([
+    'undici',
+    'client',
+    'http2-server',
+    client?.spanId,
+    [],
+  ])
+})
+
 function result(run: Recorded): unknown {
   const line = run.stdout.split('\n').find((text) => text.startsWith('RESULT '))
   if (line === undefined) throw new Error(run.stderr)
