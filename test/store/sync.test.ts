@@ -175,10 +175,14 @@ describe('sync', () => {
   })
 
   it('reads spill files, alone or beside an environment that holds some of the same spans', async () => {
-    const shared = new RecordWriter().span({ spanId: 1n, startNs: 1, endNs: 2, name: 'both' })
+    const shared = new RecordWriter()
+      .span({ spanId: 1n, startNs: 1, endNs: 2, name: 'both' })
+      .event({ spanId: 1n, timeNs: 2, name: 'exception' })
     const folder = await generateSession({ dir, instances: [{ instance: 'a'.repeat(16), blocks: [shared.block({ seq: 0 })], end: null }] })
     const more = new RecordWriter()
       .span({ spanId: 1n, startNs: 1, endNs: 2, name: 'both' })
+      .event({ spanId: 1n, timeNs: 2, name: 'exception' })
+      .event({ spanId: 2n, timeNs: 3, name: 'exception' })
       .span({ spanId: 2n, startNs: 3, endNs: 4, name: 'last' })
     const process = { v: 1, instance: 'a'.repeat(16), session: 'x', pid: 1_000_000, host: os.hostname() }
     writeSpill(path.join(folder, 'hot', `${'a'.repeat(16)}.0.1.spill`), process, [more.block({ seq: 0 })])
@@ -188,6 +192,7 @@ describe('sync', () => {
     await sync(folder)
     await sync(folder)
     expect(await rows(folder, 'SELECT name FROM spans ORDER BY name')).toEqual([{ name: 'both' }, { name: 'last' }, { name: 'only' }])
+    expect(await rows(folder, 'SELECT count(*)::INT AS n FROM events')).toEqual([{ n: 2 }])
     expect(await rows(folder, 'SELECT state, end_reason FROM processes ORDER BY instance')).toEqual([
       { state: 'done', end_reason: 'exit' },
       { state: 'done', end_reason: 'exit' },

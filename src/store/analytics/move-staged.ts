@@ -37,21 +37,21 @@ const OPEN_SPANS = spans(
   'AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id)',
 )
 
-const EVENTS = `INSERT INTO store.events SELECT span_id, time_ns, name, attributes, process FROM stage_events`
-const LINKS = `INSERT INTO store.links SELECT span_id, ${trace()}, linked_span_id, process FROM stage_links`
+const EVENTS = `INSERT INTO store.events SELECT span_id, time_ns, name, attributes, process FROM stage_events s`
+const LINKS = `INSERT INTO store.links SELECT span_id, ${trace()}, linked_span_id, process FROM stage_links s`
 const PAYLOADS = `INSERT INTO store.payloads SELECT span_id, role, size, hash, parts, flags & ${PayloadFlag.cut} > 0, flags & ${PayloadFlag.kept} > 0,
-  CASE WHEN flags & ${PayloadFlag.json} > 0 THEN 'json' WHEN flags & ${PayloadFlag.text} > 0 THEN 'text' END FROM stage_payloads`
+  CASE WHEN flags & ${PayloadFlag.json} > 0 THEN 'json' WHEN flags & ${PayloadFlag.text} > 0 THEN 'text' END FROM stage_payloads s`
 const CONTENTS = `INSERT OR IGNORE INTO store.payload_contents SELECT DISTINCT ON (hash) hash, text FROM stage_contents`
 
-const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics`
+const METRICS = `INSERT INTO store.metrics SELECT process, time_ns, name, value, unit, attributes FROM stage_metrics s`
 // The whole list comes again and again: the latest of each process counts. A row without a state says that there is nothing.
 const TASKS = [
   `DELETE FROM store.tasks WHERE process IN (SELECT process FROM stage_tasks)`,
   `INSERT INTO store.tasks SELECT * FROM stage_tasks s WHERE state IS NOT NULL AND time_ns = (SELECT max(time_ns) FROM stage_tasks n WHERE n.process = s.process)`,
 ]
-const LOGS = `INSERT INTO store.logs SELECT process, thread, time_ns, level, message, span_id, ${trace()}, attributes FROM stage_logs`
+const LOGS = `INSERT INTO store.logs SELECT process, thread, time_ns, level, message, span_id, ${trace()}, attributes FROM stage_logs s`
 const ACTIONS = `INSERT INTO store.actions SELECT process, time_ns, cause, action, outcome, detail FROM stage_actions`
-const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc`
+const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, duration_ns, kind, NULL, after_bytes FROM stage_gc s`
 
 // A stall that was seen while it lasted comes twice; with its end it is complete.
 const STALLS = [
@@ -82,23 +82,40 @@ const COUNTERS = `INSERT INTO store.counters SELECT process, thread, name, max(v
 const SEQUENCES = `INSERT INTO store.sync_state SELECT source, thread, max(last_seq) FROM stage_sequences GROUP BY ALL
   ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq`
 
+/** What tells rows of a table apart, for those that may be stored already. */
+const KEYS: Record<string, readonly string[]> = {
+  events: ['span_id', 'time_ns', 'name'],
+  links: ['span_id', 'linked_span_id'],
+  payloads: ['span_id', 'role', 'hash'],
+  metrics: ['process', 'time_ns', 'name', 'attributes'],
+  logs: ['process', 'thread', 'time_ns', 'message', 'span_id'],
+  gc: ['process', 'thread', 'start_ns', 'kind'],
+}
+
+function notYetStored(insert: string, table: string): string {
+  const same = (KEYS[table] ?? []).map((column) => `x.${column} IS NOT DISTINCT FROM s.${column}`).join(' AND ')
+  return `${insert} WHERE NOT EXISTS (SELECT 1 FROM store.${table} x WHERE ${same})`
+}
+
 /**
  * Moves everything staged to its tables in one transaction, together with how far each thread was read: all or nothing.
- * @param mayRepeat the batch may hold spans that are stored already (a spill file beside an environment)
+ * @param mayRepeat the batch may hold what is stored already (a spill file beside an environment)
  */
 export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<void> {
   const { connection } = staging
+  const insertOf = (table: Parameters<Staging['rows']>[0], insert: string): string[] =>
+    staging.rows(table) === 0 ? [] : [mayRepeat ? notYetStored(insert, table) : insert]
   const statements = [
     ...(staging.rows('spans') > 0 ? [mayRepeat ? ENDED_SPANS_NOT_YET_STORED : ENDED_SPANS, FORGET_OPEN_SPANS, OPEN_SPANS] : []),
-    ...(staging.rows('events') > 0 ? [EVENTS] : []),
-    ...(staging.rows('links') > 0 ? [LINKS] : []),
-    ...(staging.rows('payloads') > 0 ? [PAYLOADS] : []),
+    ...insertOf('events', EVENTS),
+    ...insertOf('links', LINKS),
+    ...insertOf('payloads', PAYLOADS),
     ...(staging.rows('contents') > 0 ? [CONTENTS] : []),
     ...(staging.rows('facts') > 0 ? FACTS : []),
-    ...(staging.rows('metrics') > 0 ? [METRICS] : []),
-    ...(staging.rows('gc') > 0 ? [COLLECTIONS] : []),
+    ...insertOf('metrics', METRICS),
+    ...insertOf('gc', COLLECTIONS),
     ...(staging.rows('stalls') > 0 ? STALLS : []),
-    ...(staging.rows('logs') > 0 ? [LOGS] : []),
+    ...insertOf('logs', LOGS),
     ...(staging.rows('actions') > 0 ? [ACTIONS] : []),
     ...(staging.rows('tasks') > 0 ? TASKS : []),
     COUNTERS,
