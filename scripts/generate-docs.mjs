@@ -128,13 +128,10 @@ function integrationsPage(all) {
     const rows = definition.targets.map((target) => [whereOf(target), endOf(target), code(target.versions)])
     const tested = testedVersions(definition)
     const { records } = definition
-    const recorded =
-      records === undefined
-        ? ''
-        : `\nSpans: ${records.spans.map((name) => (/\s—\s|^no /.test(name) ? name : code(name))).join(', ')}.${records.attributes.length > 0 ? ` Attributes: ${records.attributes.map(code).join(', ')}.` : ''}\n`
+    const recorded = `\nSpans: ${records.spans.map((name) => (/\s—\s|^no /.test(name) ? name : code(name))).join(', ')}.${records.attributes.length > 0 ? ` Attributes: ${records.attributes.map(code).join(', ')}.` : ''}\n`
     return `## ${definition.name}
 
-Layer ${code(definition.kind)}${definition.optIn ? `; off by default: \`PERF_OPT_IN=${definition.name}\`` : ''}; ${modulesOf(definition).map(code).join(', ')}${tested === '' ? '' : `; tested with ${tested}`}${records === undefined ? '' : ` against ${records.against}`}.
+Layer ${code(definition.kind)}${definition.optIn ? `; off by default: \`PERF_OPT_IN=${definition.name}\`` : ''}; ${modulesOf(definition).map(code).join(', ')}${tested === '' ? '' : `; versions tested: ${tested}`}; against ${records.against}.
 ${recorded}
 ${markdownTable(['Where', 'Its end', 'Versions'], rows)}`
   })

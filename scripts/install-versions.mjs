@@ -226,10 +226,10 @@ function nest(version, rxjs) {
 
 const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
 
-/** Versions of `lib` that run on Node `major`, lowest first; with `PERF_TEST_VERSIONS=ends` the lowest and the newest of them. */
+/** Versions of `lib` that run on Node `major`, lowest first; with `PERF_TEST_VERSIONS=newest` the newest of them only. */
 export function versionsFor(lib, major) {
   const all = MATRIX.filter((entry) => entry.lib === lib && major >= (entry.node ?? 20) && major <= (entry.until ?? 99))
-  const wanted = process.env.PERF_TEST_VERSIONS === 'ends' ? all.filter((_, i) => i === 0 || i === all.length - 1) : all
+  const wanted = process.env.PERF_TEST_VERSIONS === 'newest' ? all.slice(-1) : all
   return wanted.map((entry) => entry.version)
 }
 

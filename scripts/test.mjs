@@ -38,7 +38,7 @@ async function installLibraries() {
   if (missing.length === 0) return
   say(`installing ${missing.length} library versions into .cache/versions`)
   const script = path.join(root, 'scripts', 'install-versions.mjs')
-  const lanes = [0, 1, 2].map((lane) => missing.filter((_, i) => i % 3 === lane)).filter((lane) => lane.length > 0)
+  const lanes = [0, 1, 2, 3, 4].map((lane) => missing.filter((_, i) => i % 5 === lane)).filter((lane) => lane.length > 0)
   await Promise.all(lanes.map((specs) => runNode([script, ...specs])))
 }
 

@@ -362,7 +362,7 @@ export interface Integration {
   /** Likewise for `require`, which finds files by itself except in a package whose main file cannot be required. */
   cjsFiles?: readonly string[]
   /** What docs/integrations.md says of it; the conformance suite holds it against what is recorded. */
-  records?: Records
+  records: Records
   /** Texts of the package's code, all in every supported version, that a minifier leaves: how a copy inside a bundle is recognised. */
   inBundle?: readonly string[]
   /** Versions of a module that need no hook of their own: another module, which they load, is hooked. */

@@ -24,6 +24,19 @@ export default defineIntegration({
   name: 'cache-manager',
   module: 'cache-manager',
   kind: 'cache',
+  records: {
+    spans: ['get cache-manager', 'delete cache-manager', 'load cache-manager', 'set cache-manager'],
+    attributes: [
+      'perf.cache.asked',
+      'perf.cache.bytes',
+      'perf.cache.hit',
+      'perf.cache.hits',
+      'perf.cache.name',
+      'perf.cache.operation',
+      'perf.cache.ttl_ms',
+    ],
+    against: 'the real library, in its process',
+  },
   targets: MAKERS.flatMap(({ maker, ...where }) => [
     cacheTarget<GetCall>({ ...where, path: `${maker}.get`, operation: 'get', settles: 'promise' }),
     cacheTarget<GetCall>({ ...where, path: `${maker}.mget`, operation: 'get', settles: 'promise', asked, hits }),

@@ -20,6 +20,11 @@ export default defineIntegration({
   name: 'dataloader',
   module: 'dataloader',
   kind: 'cache',
+  records: {
+    spans: ['load dataloader', 'delete dataloader', 'batch dataloader', 'set dataloader'],
+    attributes: ['perf.batch.size', 'perf.cache.bytes', 'perf.cache.hit', 'perf.cache.name', 'perf.cache.operation'],
+    against: 'the real library, in its process',
+  },
   targets: [
     cacheTarget<LoadCall>({
       ...loader,

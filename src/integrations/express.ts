@@ -95,6 +95,11 @@ export default defineIntegration({
   name: 'express',
   module: ['express', 'router'],
   kind: 'http',
+  records: {
+    spans: ['no spans of its own: the route of the request it serves'],
+    attributes: [],
+    against: 'real servers over loopback',
+  },
   inBundle: ['app.use() requires a middleware function'],
   through: [{ module: 'express', versions: '>=5.0.0 <6', by: 'router' }],
   targets: [

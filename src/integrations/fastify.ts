@@ -18,6 +18,11 @@ export default defineIntegration({
   name: 'fastify',
   module: 'fastify',
   kind: 'http',
+  records: {
+    spans: ['no spans of its own: the route of the request it serves'],
+    attributes: [],
+    against: 'real servers over loopback',
+  },
   inBundle: ['FST_ERR_CTP_ALREADY_PRESENT'],
   targets: [
     target<{ self: Reply; args: [payload: unknown] }>({

@@ -72,6 +72,18 @@ export default defineIntegration({
   name: 'graphql',
   module: 'graphql',
   kind: 'function',
+  records: {
+    spans: ['graphql.parse', 'graphql.validate', 'resolve Query.user', 'resolve User.broken', 'resolve User.posts', 'query Op0'],
+    attributes: [
+      'graphql.field.name',
+      'graphql.field.path',
+      'graphql.operation.name',
+      'graphql.operation.type',
+      'perf.graphql.error_paths',
+      'perf.graphql.errors',
+    ],
+    against: 'the real library, in its process',
+  },
   inBundle: ['Must provide an operation.'],
   targets: [
     target<{ args: [source: unknown] }>({

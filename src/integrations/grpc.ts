@@ -105,6 +105,11 @@ export default defineIntegration({
   name: 'grpc',
   module: '@grpc/grpc-js',
   kind: 'http',
+  records: {
+    spans: ['test.Shop/Get', 'test.Shop/List', 'test.Shop/Chat', 'test.Shop/Sum', 'test.Shop/Nothing'],
+    attributes: ['rpc.method', 'rpc.response.status_code', 'rpc.service', 'rpc.system.name', 'server.address', 'server.port'],
+    against: 'real servers over loopback',
+  },
   inBundle: ['Method names cannot start with $'],
   targets: [
     ...request('makeUnaryRequest', 4, false),

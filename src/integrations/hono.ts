@@ -43,6 +43,11 @@ export default defineIntegration({
   name: 'hono',
   module: 'hono',
   kind: 'http',
+  records: {
+    spans: ['no spans of its own: the route of the request it serves'],
+    attributes: [],
+    against: 'real servers over loopback',
+  },
   esmFiles: ['smart-router', 'pattern-router', 'reg-exp-router', 'trie-router', 'linear-router'].map(
     (name) => `hono/dist/router/${name}/router.js`,
   ),

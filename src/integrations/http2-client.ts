@@ -40,6 +40,24 @@ export default defineIntegration({
   name: 'http2-client',
   module: 'node:http2',
   kind: 'http',
+  records: {
+    spans: ['GET', 'POST'],
+    attributes: [
+      'http.request.method',
+      'http.request.method_original',
+      'http.request.resend_count',
+      'http.response.status_code',
+      'network.protocol.version',
+      'perf.cache.hit',
+      'perf.cache.operation',
+      'perf.cache.ttl_ms',
+      'perf.http.aborted',
+      'server.address',
+      'server.port',
+      'url.full',
+    ],
+    against: 'real servers over loopback',
+  },
   targets: [
     target<Outgoing>({
       path: 'connect().request',

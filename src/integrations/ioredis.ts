@@ -49,6 +49,27 @@ export default defineIntegration({
   name: 'ioredis',
   module: 'ioredis',
   kind: 'db',
+  records: {
+    spans: ['GET', 'EXISTS', 'STRLEN', 'TTL', 'PTTL', 'TYPE'],
+    attributes: [
+      'db.namespace',
+      'db.operation.batch.size',
+      'db.operation.name',
+      'db.response.status_code',
+      'db.system.name',
+      'perf.cache.asked',
+      'perf.cache.bytes',
+      'perf.cache.hit',
+      'perf.cache.hits',
+      'perf.cache.operation',
+      'perf.cache.ttl_ms',
+      'perf.db.blocking',
+      'perf.db.failed_commands',
+      'server.address',
+      'server.port',
+    ],
+    against: 'Redis',
+  },
   inBundle: ['Redis is already connecting/connected'],
   targets: [
     target<CommandCall>({

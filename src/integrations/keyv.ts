@@ -16,6 +16,19 @@ export default defineIntegration({
   name: 'keyv',
   module: 'keyv',
   kind: 'cache',
+  records: {
+    spans: ['get keyv', 'delete keyv', 'set keyv'],
+    attributes: [
+      'perf.cache.asked',
+      'perf.cache.bytes',
+      'perf.cache.hit',
+      'perf.cache.hits',
+      'perf.cache.name',
+      'perf.cache.operation',
+      'perf.cache.ttl_ms',
+    ],
+    against: 'the real library, in its process',
+  },
   targets: [
     cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.get', operation: 'get', asked, hits }),
     cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.getMany', versions: '>=5.0.0 <6', operation: 'get', asked, hits }),

@@ -23,6 +23,11 @@ export default defineIntegration({
   name: 'koa',
   module: ['koa', '@koa/router', 'koa-router'],
   kind: 'http',
+  records: {
+    spans: ['no spans of its own: the route of the request it serves'],
+    attributes: [],
+    against: 'real servers over loopback',
+  },
   inBundle: ['middleware must be a function!', 'non-error thrown: '],
   through: [
     { module: '@koa/router', versions: '>=8.0.0 <16', by: 'koa' },

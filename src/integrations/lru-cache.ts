@@ -28,6 +28,18 @@ export default defineIntegration({
   name: 'lru-cache',
   module: 'lru-cache',
   kind: 'cache',
+  records: {
+    spans: ['get lru-cache', 'delete lru-cache', 'set lru-cache', 'load lru-cache'],
+    attributes: [
+      'perf.cache.bytes',
+      'perf.cache.evicted',
+      'perf.cache.hit',
+      'perf.cache.name',
+      'perf.cache.operation',
+      'perf.cache.ttl_ms',
+    ],
+    against: 'the real library, in its process',
+  },
   targets: CLASSES.flatMap(({ versions, owner }) => [
     cacheTarget<{ self: Cache }>({ path: `${owner}.get`, versions, operation: 'get', settles: 'return' }),
     cacheTarget<SetCall>({

@@ -10,6 +10,11 @@ export default defineIntegration({
   name: 'nestjs',
   module: '@nestjs/core',
   kind: 'function',
+  records: {
+    spans: ['OrdersController.find'],
+    attributes: ['code.function.name'],
+    against: 'real servers over loopback',
+  },
   esmFiles: ['@nestjs/core/router/router-execution-context.js'],
   inBundle: ['Nest application successfully started'],
   targets: [

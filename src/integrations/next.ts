@@ -31,6 +31,11 @@ export default defineIntegration({
   name: 'next',
   module: 'next',
   kind: 'function',
+  records: {
+    spans: ['render route (app) /orders/[id]', 'executing api route (pages) /api/orders'],
+    attributes: ['http.route', 'next.span_type'],
+    against: 'real servers over loopback',
+  },
   inBundle: ['next.rootSpanId'],
   targets: [
     target<TraceCall>({

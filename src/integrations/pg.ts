@@ -65,6 +65,27 @@ export default defineIntegration({
   name: 'pg',
   module: ['pg', 'pg-pool', 'pg-cursor'],
   kind: 'db',
+  records: {
+    spans: ['select', 'pool.connect', 'connect test', 'select things', 'insert things'],
+    attributes: [
+      'db.collection.name',
+      'db.namespace',
+      'db.operation.name',
+      'db.query.summary',
+      'db.query.text',
+      'db.response.returned_rows',
+      'db.response.status_code',
+      'db.system.name',
+      'perf.db.affected_rows',
+      'perf.pool.connections',
+      'perf.pool.max',
+      'perf.pool.wait_ms',
+      'perf.pool.waiting',
+      'server.address',
+      'server.port',
+    ],
+    against: 'PostgreSQL',
+  },
   inBundle: ['Client has already been connected. You cannot reuse a client'],
   targets: [
     target<QueryCall>({

@@ -32,6 +32,11 @@ export default defineIntegration({
   name: 'undici',
   module: 'undici',
   kind: 'http',
+  records: {
+    spans: ['GET', 'POST'],
+    attributes: ['http.request.method', 'http.response.status_code', 'perf.http.aborted', 'server.address', 'server.port', 'url.full'],
+    against: 'real servers over loopback',
+  },
   targets: [
     ...carriers,
     messages<Message>({

@@ -31,6 +31,19 @@ export default defineIntegration({
   name: 'ws',
   module: 'ws',
   kind: 'http',
+  records: {
+    spans: ['websocket receive', 'websocket connection'],
+    attributes: [
+      'messaging.message.body.size',
+      'network.protocol.name',
+      'perf.websocket.close_code',
+      'perf.websocket.message_type',
+      'perf.websocket.messages_received',
+      'perf.websocket.messages_sent',
+      'perf.websocket.side',
+    ],
+    against: 'real servers over loopback',
+  },
   inBundle: ['WebSocket was closed before the connection was established'],
   targets: [
     target<{ self: WebSocket }>({

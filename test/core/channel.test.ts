@@ -34,6 +34,7 @@ const integration = defineIntegration({
   name: 'lib',
   module: 'lib',
   kind: 'ai',
+  records: { spans: [], attributes: [], against: 'nothing' },
   targets: [
     channel<Message>({
       name: 'lib:work',
