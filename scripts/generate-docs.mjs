@@ -17,7 +17,7 @@ const pages = {
   'docs/configuration.md': () => configurationPage(configTable),
   'docs/commands.md': () => commandsPage(program),
   'docs/integrations.md': () => integrationsPage(definitions),
-  'README.md': (current) => replaceBetween(current, README_START, README_END, integrationsTable(definitions)),
+  'README.md': (current) => replaceBetween(current, README_START, README_END, layersTable(definitions)),
 }
 for (const [name, render] of Object.entries(pages)) {
   const file = path.join(root, name)
@@ -176,6 +176,29 @@ function integrationsTable(all) {
     definition.kind,
   ])
   return markdownTable(['Integration', 'Wraps', 'Tested versions', 'Layer'], rows)
+}
+
+/** One row a layer, so that a page holds it. */
+function layersTable(all) {
+  const byLayer = groupBy(all, ({ kind }) => kind)
+  const rows = [...byLayer].map(([kind, definitions]) => [kind, [...new Set(definitions.map(nameAndVersions))].join(', ')])
+  return markdownTable(['Layer', 'Libraries, lowest and newest version tested'], rows)
+}
+
+function groupBy(all, keyOf) {
+  const groups = new Map()
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one])
+  return groups
+}
+
+/** `pg` 8.0–8.23 */
+function nameAndVersions(definition) {
+  const [name = definition.name] = modulesOf(definition)
+  const short = MATRIX.filter(({ lib }) => lib === name)
+    .map(({ version }) => version.split('.').slice(0, 2).join('.'))
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  const range = [...new Set([short.at(0), short.at(-1)])].filter((version) => version !== undefined).join('–')
+  return range === '' ? code(name) : `${code(name)} ${range}`
 }
 
 function modulesOf({ module }) {
