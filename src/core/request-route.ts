@@ -20,18 +20,27 @@ export interface RequestState {
 
 const states = hiddenState<RequestState>('request')
 
-/** The object whose handling began a trace in this process. */
-const carriers = hiddenState<object>('request.carrier')
+/** The request whose handling began a trace in this process: its state, for a trace may be kept longer than its request may. */
+const firsts = hiddenState<RequestState>('request.first')
 
-/** Notes that `trace` began with the handling of `carrier`, unless it did with another one. */
-export function setCarrier(trace: object, carrier: object): void {
-  if (carriers.get(trace) === undefined) carriers.set(trace, carrier)
+let isAsked = false
+
+/** Something that is hooked tells routes without knowing the request: from now on it is noted which request began a trace. */
+export function askForFirsts(): void {
+  isAsked = true
+}
+
+/** Notes that `trace` began with the handling of `request`, unless it did with another one. */
+export function setCarrier(trace: object, request: object): void {
+  if (!isAsked) return
+  const state = states.get(request)
+  if (state !== undefined && firsts.get(trace) === undefined) firsts.set(trace, state)
 }
 
 /** As `setRoute`, for the request whose handling began `trace`. */
 export function setRouteOfTrace(trace: object | undefined, template: string): void {
-  const request = trace === undefined ? undefined : carriers.get(trace)
-  if (request !== undefined) setRoute(request, template)
+  const state = trace === undefined ? undefined : firsts.get(trace)
+  if (state !== undefined) state.route = template
 }
 
 /** Gives `request` a state; undefined when it has one already (an event that is emitted again, a forwarded request). */

@@ -1,7 +1,7 @@
 import { currentSpan } from './context.ts'
 import { guard } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
-import { setRouteOfTrace } from './request-route.ts'
+import { askForFirsts, setRouteOfTrace } from './request-route.ts'
 import { disguise, wrapOnce } from './wrap.ts'
 import type { Runtime } from './wrap.ts'
 
@@ -16,6 +16,7 @@ export function wrapRouting(
   module: LoadedModule,
   runtime: Runtime,
 ): AnyFunction {
+  askForFirsts()
   return wrapOnce(original, routeOf, (fn) =>
     disguise(fn, (self, args) => {
       const trace = runtime.recording ? currentSpan()?.trace : undefined
