@@ -5,8 +5,8 @@ import type { WallClock } from './wall-clock.ts'
 /** Stages one line of a log; of the writer's own ones, which have no time, the block's. */
 export function stageLog(staging: Staging, clock: WallClock, value: unknown, process: number, block: Block): void {
   const { t, level, message, spanId, traceId, attributes } = value as Record<string, unknown>
-  const isJoined =
-    typeof spanId === 'string' && typeof traceId === 'string' && /^[0-9a-f]{16}$/.test(spanId) && /^[0-9a-f]{32}$/.test(traceId)
+  const span = typeof spanId === 'string' && /^[0-9a-f]{16}$/.test(spanId) ? spanId : undefined
+  const trace = typeof traceId === 'string' && /^[0-9a-f]{32}$/.test(traceId) ? traceId : undefined
   staging
     .table('logs')
     .add(
@@ -15,9 +15,9 @@ export function stageLog(staging: Staging, clock: WallClock, value: unknown, pro
       clock.wallNs(typeof t === 'number' ? t : block.anchor.monoNs),
       typeof level === 'string' ? level : null,
       typeof message === 'string' ? message : null,
-      isJoined ? BigInt(`0x${spanId}`) : null,
-      isJoined ? BigInt(`0x${traceId.slice(0, 16)}`) : 0n,
-      isJoined ? BigInt(`0x${traceId.slice(16)}`) : 0n,
+      span === undefined ? null : BigInt(`0x${span}`),
+      trace === undefined ? 0n : BigInt(`0x${trace.slice(0, 16)}`),
+      trace === undefined ? 0n : BigInt(`0x${trace.slice(16)}`),
       attributes === undefined ? null : JSON.stringify(attributes),
     )
 }
