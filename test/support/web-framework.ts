@@ -42,8 +42,10 @@ export function testFramework(suite: FrameworkSuite, more: (run: FrameworkRun) =
   const { library, integration, formats = ['esm', 'cjs'] } = suite
   const variants = versionsFor(library, nodeMajor()).flatMap((version) => formats.map((format) => ({ version, format })))
   const isHooked = suite.isHooked ?? (() => true)
-  for (const { version, format } of variants.filter((variant) => !isHooked(variant.version, variant.format)))
-    it.skip(`Node ${nodeMajor()} has no way to hook ${library} ${version} as ${format}`)
+  for (const { version, format } of variants.filter((variant) => !isHooked(variant.version, variant.format))) {
+    const reason = `Node ${nodeMajor()} has no way to hook ${library} ${version} as ${format}`
+    it(`${library} ${version} as ${format}`, ({ skip }) => skip(reason))
+  }
   const hooked = variants.filter((variant) => isHooked(variant.version, variant.format))
   describe.each(hooked)(`${library} $version $format`, ({ version, format }) => {
     const run = (agent: 'import' | 'none', env: Record<string, string> = {}) =>

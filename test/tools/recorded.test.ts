@@ -150,7 +150,8 @@ describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
     const preload = kind.tsx === 'before' ? [...tsxFlags(kind), ...flags] : [...flags, ...tsxFlags(kind)]
     // The agent's frames take their share of the ten that Node keeps.
     const all = '--stack-trace-limit=100'
-    const bare = await runNode([all, ...tsxFlags(kind), ...args], { cwd })
+    // Any preload makes Node 22 name CommonJS TypeScript by its URL.
+    const bare = await runNode([all, '--import', 'data:text/javascript,', ...tsxFlags(kind), ...args], { cwd })
     const recorded = await runNode([all, ...preload, ...args], { cwd, env: { PERF_TOOLS: 'tools/**#*' } })
     expect(recorded.stdout).toBe(bare.stdout)
     expect(bare.stdout.match(/tools\/all\.\w+:\d+:\d+/g)?.length).toBeGreaterThan(10)
