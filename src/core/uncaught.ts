@@ -1,6 +1,8 @@
 // Errors that pass through without being caught. Catching and throwing again would make Node print the agent's line above the stack as the
 // place of the throw; `finally` leaves it the app's, but does not tell the error: `uncaughtExceptionMonitor` does, before the process ends.
 
+import { guard } from './guard.ts'
+
 interface Passing {
   uncaught(error: unknown): void
   caught(): void
@@ -18,12 +20,12 @@ export function passOn(waiting: Passing): void {
   // Ahead of the listener that ends the recording.
   process.prependListener('uncaughtExceptionMonitor', tell)
   queueMicrotask(() => {
-    for (const { caught } of takeAll()) caught()
+    for (const { caught } of takeAll()) guard('uncaught', caught)
   })
 }
 
 function tell(error: unknown): void {
-  for (const { uncaught } of takeAll()) uncaught(error)
+  for (const { uncaught } of takeAll()) guard('uncaught', () => uncaught(error))
 }
 
 function takeAll(): Passing[] {

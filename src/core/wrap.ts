@@ -389,8 +389,10 @@ export class ActiveCall implements Ending {
         noteFault(this.integration, error)
       }
     }
-    if (target?.measures !== undefined) this.note({ [target.measures]: Math.round((this.nowMs() - this.startMs) * 1000) / 1000 })
-    guard(this.integration, () => endSpan(this.runtime, this.span, outcome, given, more))
+    guard(this.integration, () => {
+      if (target?.measures !== undefined) this.note({ [target.measures]: Math.round((this.nowMs() - this.startMs) * 1000) / 1000 })
+      endSpan(this.runtime, this.span, outcome, given, more)
+    })
   }
 }
 
