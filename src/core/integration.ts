@@ -192,7 +192,7 @@ export interface Target<S extends CallShape = CallShape> {
   finds?: Finds<Call<S>>
   /** Attribute that takes the span's own duration in milliseconds (`perf.pool.wait_ms`). */
   measures?: string
-  /** No span outside of any span: what belongs to nobody (a connection a pool makes ahead) begins no trace. */
+  /** No span but inside one that is going on: what belongs to nobody (a connection that a pool makes ahead, or anew) begins and prolongs no trace. */
   insideOnly?: boolean
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean

@@ -153,7 +153,7 @@ export function targetInvoke(
     const parent = currentSpan()
     const active =
       (target.outermost === true && parent?.integration === integration && !parent.ended) ||
-      (target.insideOnly === true && parent === undefined)
+      (target.insideOnly === true && !isGoingOn(parent))
         ? undefined
         : beginCall(call, target, layer, integration, parent, runtime)
     if (active === undefined) {
@@ -203,6 +203,11 @@ export function targetInvoke(
         return observe(active, target, call, result)
     }
   }
+}
+
+/** What a client does by itself in the context it was made in (a connection made anew) belongs to no span that is over. */
+function isGoingOn(span: Span | undefined): boolean {
+  return span !== undefined && (!span.ended || span.isElsewhere)
 }
 
 function runDispatched(active: ActiveCall, original: AnyFunction, self: unknown, args: unknown[]): unknown {

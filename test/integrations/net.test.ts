@@ -26,6 +26,7 @@ await testIntegration(net, {
   operation: () => [connection()],
   expect: {
     byPort: [connection()],
+    afterItsSpan: [inApp('over')],
     byOptions: [connection()],
     bySocket: [connection()],
     byName: [connection({}, 'localhost')],

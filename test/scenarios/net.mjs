@@ -1,4 +1,5 @@
 // Connections to servers in the same process: TCP, a local socket, TLS, and those that come to nothing.
+import { AsyncResource } from 'node:async_hooks'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import net from 'node:net'
@@ -40,6 +41,13 @@ function read(socket) {
   })
 }
 const port = () => server.address().port
+
+/** A client that connects again by itself, in the context it was made in. */
+export async function afterItsSpan() {
+  let again
+  span('over', () => (again = AsyncResource.bind(() => read(net.connect(server.address().port)))))
+  return again()
+}
 
 export async function byPort() {
   return read(net.connect(port(), '127.0.0.1'))
