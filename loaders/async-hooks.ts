@@ -17,8 +17,8 @@ type LoadResult = { format?: string | null; source?: unknown }
 let globs: ToolGlobs | undefined
 let transform: Transform | undefined
 
-export function initialize(data: { tools: string; cwd: string }): void {
-  globs = parseToolGlobs(data.tools, data.cwd)
+export function initialize(data: { tools: string; folders: string[] }): void {
+  globs = parseToolGlobs(data.tools, data.folders)
 }
 
 export async function load(

@@ -30,13 +30,13 @@ interface Entry {
 const SOURCE_FILE = /\.[cm]?[jt]sx?$/
 const NO_SOURCE_FILE = /\.d\.[cm]?ts$/
 
-/** Reads `PERF_TOOLS`; relative globs start at `cwd`. Never throws. */
-export function parseToolGlobs(value: string, cwd: string): ToolGlobs {
+/** Reads `PERF_TOOLS`; relative globs start at any of `folders`. Never throws. */
+export function parseToolGlobs(value: string, folders: readonly string[]): ToolGlobs {
   const entries: Entry[] = []
   const errors: string[] = []
   for (const text of splitOutsideBraces(value, ',').map((part) => part.trim())) {
     if (text === '') continue
-    const entry = parseEntry(text, cwd)
+    const entry = parseEntry(text, folders)
     if (typeof entry === 'string') errors.push(`PERF_TOOLS: ${JSON.stringify(text)} ${entry}`)
     else entries.push(entry)
   }
@@ -53,10 +53,8 @@ function matchFile(entries: readonly Entry[], file: string): NameMatcher | undef
 }
 
 function matchesEntry({ prefixes, pattern, takesModules }: Entry, full: string): boolean {
-  const prefix = prefixes.find((candidate) => full.startsWith(candidate))
-  if (prefix === undefined) return false
-  const rest = full.slice(prefix.length)
-  return pattern.test(rest) && (takesModules || !full.includes('/node_modules/'))
+  if (!prefixes.some((prefix) => full.startsWith(prefix) && pattern.test(full.slice(prefix.length)))) return false
+  return takesModules || !full.includes('/node_modules/')
 }
 
 function toPath(file: string): string | undefined {
@@ -71,7 +69,7 @@ function toPath(file: string): string | undefined {
 const withSlashes = (file: string): string => (path.sep === '\\' ? file.replaceAll('\\', '/') : file)
 
 /** An entry, or what is wrong with it. */
-function parseEntry(text: string, cwd: string): Entry | string {
+function parseEntry(text: string, folders: readonly string[]): Entry | string {
   const hash = text.indexOf('#')
   const glob = withSlashes(hash === -1 ? text : text.slice(0, hash)).replace(/^(?:\.\/)+/, '')
   const names = hash === -1 ? '*' : text.slice(hash + 1)
@@ -83,7 +81,7 @@ function parseEntry(text: string, cwd: string): Entry | string {
   const source = globSource(glob.slice(folder.length), '[^/]')
   if (source === undefined) return 'has an unbalanced { in its path'
   return {
-    prefixes: prefixesOf(folder, cwd),
+    prefixes: [...new Set(folders.flatMap((start) => prefixesOf(folder, start)))],
     pattern: new RegExp(`^${source}$`),
     takesModules: glob.includes('node_modules'),
     names: namePatterns,

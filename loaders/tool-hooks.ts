@@ -11,7 +11,8 @@ import type { ToolFormat } from './tool-transform.ts'
 
 export interface ToolHookOptions {
   tools: string
-  cwd: string
+  /** Where relative globs start. */
+  folders: readonly string[]
   ownRequire: NodeJS.Require
   bootFile: string
   log: string
@@ -22,8 +23,8 @@ type LoadResult = { format?: string | null; source?: unknown; shortCircuit?: boo
 type Transform = typeof import('./tool-transform.ts').transformTools
 
 /** Installs the hooks for files that `PERF_TOOLS` names. */
-export function installToolHooks({ tools, cwd, ownRequire, bootFile, log }: ToolHookOptions): void {
-  const globs = parseToolGlobs(tools, cwd)
+export function installToolHooks({ tools, folders, ownRequire, bootFile, log }: ToolHookOptions): void {
+  const globs = parseToolGlobs(tools, folders)
   for (const error of globs.errors) if (log !== 'silent') process._rawDebug(`[perf-agent] ${error}`)
   if (globs.isEmpty) return
   let loaded: Transform | undefined
@@ -36,7 +37,7 @@ export function installToolHooks({ tools, cwd, ownRequire, bootFile, log }: Tool
   const { registerHooks } = Module as unknown as { registerHooks?: (hooks: object) => void }
   if (kind === 'sync' && registerHooks !== undefined) hookLoad(registerHooks, globs, transform)
   else if (kind === 'async') {
-    guard('tools', () => Module.register('./async-hooks.mjs', pathToFileURL(bootFile), { data: { tools, cwd } }))
+    guard('tools', () => Module.register('./async-hooks.mjs', pathToFileURL(bootFile), { data: { tools, folders } }))
   }
 }
 

@@ -6,7 +6,7 @@ import { guard } from '../src/core/guard.ts'
 import { patchPath } from '../src/core/patch.ts'
 import { traceparentOf } from '../src/core/recorder.ts'
 import type { RemoteContext } from '../src/core/recorder.ts'
-import { disguise, wrapOnce } from '../src/core/wrap.ts'
+import { disguise, wrapOnce } from '../src/core/disguise.ts'
 import { parseTraceparent } from '../src/semantics/propagation.ts'
 import { HANDOFF_VARIABLE } from './handoff-variable.ts'
 import { namesAgent } from './preloads.ts'
@@ -18,6 +18,8 @@ import { namesAgent } from './preloads.ts'
 export interface Handoff {
   /** Absolute folder of the session. */
   session: string
+  /** The folder its settings start from; empty when a parent of another version does not say. */
+  root: string
   /** The process instance that started this one. */
   instance: string
   /** The span that was current when it did. */
@@ -30,9 +32,9 @@ export function takeHandoff(text: string | undefined): Handoff | undefined {
   return guard('handoff', () => {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return undefined
-    const { session, instance, traceparent } = value as Record<string, unknown>
+    const { session, root, instance, traceparent } = value as Record<string, unknown>
     if (typeof session !== 'string' || typeof instance !== 'string') return undefined
-    return { session, instance, origin: parseTraceparent(traceparent) }
+    return { session, root: typeof root === 'string' ? root : '', instance, origin: parseTraceparent(traceparent) }
   })
 }
 
@@ -43,10 +45,10 @@ interface SpawnOptions {
 
 /** Gives the handoff to every child process that will load the agent. */
 export class ChildHandoff {
-  private readonly own: { sessionDir: string; instance: string }
+  private readonly own: { sessionDir: string; root: string; instance: string }
   private readonly agentFolder: string
 
-  constructor(own: { sessionDir: string; instance: string }, bootFile: string) {
+  constructor(own: { sessionDir: string; root: string; instance: string }, bootFile: string) {
     this.own = own
     this.agentFolder = path.dirname(bootFile)
   }
@@ -106,11 +108,11 @@ export class ChildHandoff {
   }
 
   private text(ofChild?: string): string {
-    const { sessionDir: session, instance } = this.own
+    const { sessionDir: session, root, instance } = this.own
     const span = currentSpan()
     const isKnown = span !== undefined && (!span.ended || span.isElsewhere)
     const traceparent = ofChild ?? (isKnown ? traceparentOf(span) : undefined)
-    return JSON.stringify({ session, instance, traceparent })
+    return JSON.stringify({ session, root, instance, traceparent })
   }
 
   private loadsAgent(args: readonly string[], nodeOptions: string | undefined): boolean {

@@ -1,9 +1,10 @@
-import type { Runtime } from '../src/core/wrap.ts'
+import type { Runtime } from '../src/core/runtime.ts'
 import type { WriterClient } from '../src/core/writer-client.ts'
 
 /** What the writer thread can call in the main thread through the inspector, also while that is blocked. */
-export function remoteControl(runtime: Runtime): { record(on: boolean): string } {
+export function remoteControl(runtime: Runtime, heapLimit: () => number): { record(on: boolean): string; heapLimit(): number } {
   return {
+    heapLimit,
     record(on) {
       runtime.recording = on
       return ''

@@ -26,8 +26,8 @@ import { MAIN_RING, Ring, WORKER_RING } from '../src/core/ring.ts'
 import { newSessionName, serviceName } from '../src/core/session-name.ts'
 import { StateSnapshots } from '../src/core/state-snapshots.ts'
 import { createTools } from '../src/core/tool-wrap.ts'
-import type { Runtime } from '../src/core/wrap.ts'
-import { startWriter } from '../src/core/writer-client.ts'
+import type { Runtime } from '../src/core/runtime.ts'
+import { startWriter, wakeWriter } from '../src/core/writer-client.ts'
 import type { WriterClient } from '../src/core/writer-client.ts'
 import { registry as allIntegrations } from '../src/integrations/registry.ts'
 import { AppProbe } from '../src/profiling/app-probe.ts'
@@ -43,6 +43,10 @@ import { createProfiling, startHeapSampling } from './profiling.ts'
 import { startTaskWatch, type TaskWatch } from './async-tasks.ts'
 import { passSignalsOn, remoteControl } from './remote-control.ts'
 import { sayOnce } from './say.ts'
+import { addServerTiming } from './server-timing.ts'
+import { followCommands } from './thread-commands.ts'
+import { watchThreadEnds } from './thread-ends.ts'
+import { answerQuestions } from './thread-probe.ts'
 import { newOriginTable, noteThreadOrigins, threadOrigin } from './thread-origin.ts'
 import { isMainThread, threadId } from './threads.ts'
 
@@ -65,6 +69,8 @@ export interface ProcessInfo {
   session: string
   /** Absolute folder of the session. */
   sessionDir: string
+  /** Absolute folder that its settings start from. */
+  root: string
   service: string
   pid: number
   ppid: number
@@ -78,6 +84,9 @@ export interface ProcessInfo {
   agent: string
   startedAt: string
   startNs: number
+  /** Switches of the app, from PERF_FLAGS. */
+  flags: Record<string, string>
+  tags: string[]
 }
 
 /** What a worker thread gets from the thread that started it. */
@@ -92,8 +101,9 @@ const RING_CHANNEL = 'perf.agent.rings'
 /** Starts recording in this thread. May throw, before anything of the app is touched; the caller lets the app run without it. */
 export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: string, handoff: Handoff | undefined): void {
   const cwd = process.cwd()
-  const config = readConfig(process.env, cwd)
   const inherited = isMainThread ? undefined : (getEnvironmentData(SHARED_KEY) as Inherited | undefined)
+  // The app may have gone to another folder meanwhile: all threads and processes of a session have the settings of the one.
+  const config = readConfig(process.env, cwd, inherited?.process.root || handoff?.root)
   if (!config.enabled) {
     install(key, { version: __AGENT_VERSION__ })
     return
@@ -113,9 +123,18 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     messages: newMessageTable(),
     process: describeProcess(config, cwd, handoff),
   }
+  ring.onWake = () => wakeWriter(shared.control)
   const spill = lazySpill(config, ring, shared, ownRequire)
+  const probeMemory = createProbeMemory()
+  const isAsked = config.metrics || config.stalls > 0
+  const tellWriter = (message: object): void => (writer === undefined ? postToWriter(message) : writer.post(message))
+  const lookForEnds = isAsked ? guard('probe', () => watchThreadEnds((thread) => tellWriter({ type: 'thread-ended', thread }))) : undefined
+  const probe = new AppProbe(probeMemory, ownRequire, {
+    notesCollections: isMainThread,
+    ...(lookForEnds === undefined ? {} : { answered: lookForEnds }),
+  })
   const writer = isMainThread
-    ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), ownRequire)
+    ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), { memory: probeMemory, probe })
     : undefined
   const profiling = createProfiling({
     cpuIntervalUs: config.cpu,
@@ -124,14 +143,10 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
       const isReady = Atomics.load(new Int32Array(shared.control), WriterWord.state) === WriterState.ready
       if (!isReady)
         (ownRequire('./spill.cjs') as typeof import('../src/writer/spill.ts')).spillProfile(shared.process, message, config.redact)
-      else if (writer !== undefined) writer.post(message)
-      else postToWriter(message)
+      else tellWriter(message)
     },
   })
-  const sampling =
-    config.heap === 'sampling'
-      ? startHeapSampling(ownRequire, (message) => (writer === undefined ? postToWriter(message) : writer.post(message)))
-      : undefined
+  const sampling = config.heap === 'sampling' || profilesNearOom(config.triggers) ? startHeapSampling(ownRequire, tellWriter) : undefined
   const finishProfiles = (): void => {
     profiling.finish()
     sampling?.finish()
@@ -148,7 +163,8 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     installExit({ ring, writer, beforeFlush: finishProfiles, spill })
     writer?.onMessage('profile', ({ ms }) => profiling.profileFor(Number(ms)))
   } else {
-    offerRing(ring, shared)
+    offerRing(ring, shared, isAsked ? probeMemory : undefined)
+    if (isAsked) guard('probe', () => answerQuestions(probeMemory, probe))
     installWorkerExit(ring, finishProfiles, () => spill(null))
   }
   setFaultSink({ fault: (where, error) => noteFaultFact(recorder, where, error, config) })
@@ -161,6 +177,10 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     propagatesMessages: config.propagateMessages,
     allowsPropagation: (host) => host !== undefined && allowsPropagation(host, { allow: config.propagate }),
   }
+  if (!isMainThread)
+    guard('commands', () =>
+      followCommands(shared.control, { profileFor: (ms) => profiling.profileFor(ms), record: (on) => (runtime.recording = on) }),
+    )
   const watchChannels = guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
   const registry = allIntegrations.filter(({ name, optIn }) => optIn !== true || [...config.optIn, ...config.integrations].includes(name))
   const states = new StateSnapshots(recorder)
@@ -180,13 +200,22 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     api: createHandApi(runtime, states),
     tools: createTools(runtime),
     running: runningSpan,
-    ...remoteControl(runtime),
+    ...remoteControl(runtime, () => probe.limit()),
     ...taskWatch,
   })
-  for (const warning of config.warnings) if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
-  if (config.tools !== '') installToolHooks({ tools: config.tools, cwd, ownRequire, bootFile, log: config.log })
+  for (const warning of [...config.warnings, ...unknownIntegrations(config)])
+    if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
+  if (config.tools !== '')
+    installToolHooks({
+      tools: config.tools,
+      folders: [...new Set([shared.process.cwd, config.root])],
+      ownRequire,
+      bootFile,
+      log: config.log,
+    })
   const toChildren = new ChildHandoff(shared.process, bootFile)
   toChildren.install(() => Module.prototype.require.call(module, 'child_process') as unknown)
+  if (config.serverTiming) guard('server-timing', addServerTiming)
   const loadConnections = isEnabled('net') || isEnabled('dns') ? watchConnections() : undefined
   installModuleHooks({
     engine,
@@ -203,14 +232,32 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   })
 }
 
+/** One sentence per name in the settings that no integration has. */
+function unknownIntegrations({ integrations, disable, optIn }: Config): string[] {
+  const named = { PERF_INTEGRATIONS: integrations, PERF_DISABLE: disable, PERF_OPT_IN: optIn }
+  return Object.entries(named).flatMap(([setting, names]) =>
+    names
+      .filter((name) => !allIntegrations.some((integration) => integration.name === name))
+      .map((name) => `${setting}: there is no integration "${name}" (docs/integrations.md lists them).`),
+  )
+}
+
 /** Roots of a worker thread belong to the message it took from a port and works on, else to the span it was started in. */
 function originOfThread({ origins, parentMemory }: Inherited): () => RemoteContext | undefined {
   const started = threadOrigin(origins, parentMemory)
   return () => takenWork() ?? started()
 }
 
-function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, load: NodeJS.Require): WriterClient {
-  const probe = createProbeMemory()
+/** A process that runs out of memory has no time to sample its allocations any more: it does so from the start. */
+const profilesNearOom = (triggers: string): boolean => /near-oom\s*:\s*heap-/.test(triggers)
+
+/** What answers the writer's questions in this thread. */
+interface OwnProbe {
+  memory: SharedArrayBuffer
+  probe: AppProbe
+}
+
+function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, own: OwnProbe): WriterClient {
   const settings = {
     memory: ring.memory,
     process: shared.process,
@@ -223,7 +270,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     isRestricted: 'permission' in process,
     ringChannel: RING_CHANNEL,
     joined: config.session !== '',
-    probe,
+    probe: own.memory,
     metrics: config.metrics,
     triggers: config.triggers,
     stallMs: isDebugged() || isRunner() ? 0 : config.stalls,
@@ -235,9 +282,8 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
       `the writer thread ended: ${messageOf(error)}. What fits into memory is written when the app ends; the app is not affected.`,
     ),
   )
-  const answering = new AppProbe(probe, load)
   for (const type of ['ping', 'sample', 'presence'] as const)
-    writer.onMessage(type, (question) => answering.answer(question as unknown as ProbeQuestion))
+    writer.onMessage(type, (question) => own.probe.answer(question as unknown as ProbeQuestion))
   passSignalsOn(writer)
   ring.onFirstSpan = () => guard('writer', () => writer.post({ type: 'first-span' }))
   return writer
@@ -287,13 +333,13 @@ function isDebugged(): boolean {
   return [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes('--inspect'))
 }
 
-/** Hands a worker thread's ring to the process's writer; repeated until the writer has it, since a starting writer hears nothing. */
-function offerRing(ring: Ring, shared: Shared): void {
+/** Hands a worker thread's ring (and what it answers questions in) to the process's writer; repeated until the writer has it, since a starting writer hears nothing. */
+function offerRing(ring: Ring, shared: Shared, probe: SharedArrayBuffer | undefined): void {
   const control = new Int32Array(shared.control)
   let tries = 0
   const offer = (): void => {
     if (Atomics.load(ring.header, Header.owner) !== RingOwner.nobody || tries++ > 200) return
-    if (Atomics.load(control, WriterWord.state) === WriterState.ready) postToWriter({ type: 'ring', memory: ring.memory })
+    if (Atomics.load(control, WriterWord.state) === WriterState.ready) postToWriter({ type: 'ring', memory: ring.memory, probe })
     setTimeout(offer, 25).unref()
   }
   offer()
@@ -316,6 +362,7 @@ function describeProcess(config: Config, cwd: string, handoff: Handoff | undefin
     parentInstance: handoff?.instance ?? null,
     session,
     sessionDir,
+    root: config.root,
     service,
     pid: process.pid,
     ppid: process.ppid,
@@ -329,6 +376,8 @@ function describeProcess(config: Config, cwd: string, handoff: Handoff | undefin
     agent: __AGENT_VERSION__,
     startedAt: new Date(wallMs()).toISOString(),
     startNs: nowNs(),
+    flags: config.flags,
+    tags: config.tags,
   }
 }
 

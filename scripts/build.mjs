@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync, readFileSync, chmodSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { analysisHash } from './analysis-hash.mjs'
 import { emitTypes } from './emit-types.mjs'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
@@ -65,24 +66,44 @@ try {
       entryPoints: integrations.map((file) => `src/integrations/${file}`),
       outdir: `${dist}/integrations`,
     }),
-    // The script of the flame graph page: inlined into the HTML, so everything is in it.
+    // What a benchmark imports; the benchmarking library is bundled, as in the ESM copy below.
     build({
-      ...common,
-      platform: 'browser',
-      target: 'es2022',
-      format: 'iife',
-      minify: true,
-      keepNames: true,
-      entryPoints: existing(['src/web/flame/page.ts']),
-      outfile: `${dist}/flame-page.js`,
+      ...cjs,
+      packages: undefined,
+      external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+      entryPoints: existing(['src/bench/bench.ts']),
+      outdir: dist,
     }),
+    // The scripts of the pages: inlined into the HTML, so everything is in them.
+    ...[
+      ['flame-page', 'src/web/flame/page.ts'],
+      ['report-page', 'src/web/report/page.ts'],
+    ].map(([name, entry]) =>
+      build({
+        ...common,
+        platform: 'browser',
+        target: 'es2022',
+        format: 'iife',
+        minify: true,
+        keepNames: true,
+        entryPoints: existing([entry]),
+        outfile: `${dist}/${name}.js`,
+      }),
+    ),
+    // The process in which the user's own quality scorers run.
+    build({ ...esm, entryPoints: existing(['src/analysis/scoring/scorer-host.ts']), outdir: dist }),
+    // The threads of sync that decode.
+    build({ ...esm, entryPoints: { 'sync-worker': 'src/store/analytics/decode-worker.ts' }, outdir: dist }),
     // What is no dependency of the package is bundled: of the tokenizer only the one table that is used.
     build({
       ...esm,
+      define: { ...common.define, __ANALYSIS_HASH__: JSON.stringify(analysisHash('.')) },
       packages: undefined,
       external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+      // Its CommonJS file cannot be bundled: it gets `require` as an argument.
+      alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
       splitting: true,
-      entryPoints: existing(['src/cli/cli.ts', 'src/store/store.ts']),
+      entryPoints: existing(['src/cli/cli.ts', 'src/store/store.ts', 'src/analysis/analysis.ts', 'src/bench/bench.ts']),
       outdir: dist,
       entryNames: '[name]',
       chunkNames: 'chunks/[name]-[hash]',

@@ -6,7 +6,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { root } from './install.mjs'
 
-const ENTRIES = ['src/api.ts', 'src/store/store.ts'].filter((entry) => existsSync(path.join(root, entry)))
+const ENTRIES = ['src/api.ts', 'src/store/store.ts', 'src/analysis/analysis.ts', 'src/bench/bench.ts'].filter((entry) =>
+  existsSync(path.join(root, entry)),
+)
 const IMPORT = /((?:from|import)\s*\(?\s*['"])(\.{1,2}\/[^'"]+)\.ts(['"])/g
 
 /** Writes `<dist>/types`; false when the sources have type errors. */

@@ -12,12 +12,15 @@ import { generatePrismaClient } from './prisma-client.mjs'
 /**
  * Lowest supported version and the newest of each major. `node` is the lowest Node major a version runs on, `until` the
  * highest; `with` are packages that are installed beside it (peers, or dependencies held back to their time); with `build` its native part
- * is compiled, for each major version of Node apart; with `generate` the client of Prisma is.
+ * (or that of the package it names) is compiled, for each major version of Node apart; with `generate` the client of Prisma is.
  */
 export const MATRIX = [
   { lib: 'pg', version: '8.0.3', with: ['pg-pool@3.1.0', 'pg-cursor@2.3.0', 'pg-query-stream@3.1.0'] },
   { lib: 'pg', version: '8.11.6', with: ['pg-pool@3.6.2', 'pg-cursor@2.10.6', 'pg-query-stream@4.5.5'] },
   { lib: 'pg', version: '8.23.1', with: ['pg-pool@3.14.0', 'pg-cursor@2.22.0', 'pg-query-stream@4.17.0'] },
+  // `pg.native`: libpq is compiled.
+  { lib: 'pg-native', version: '3.0.1', with: ['pg@8.0.3', 'pg-pool@3.1.0'], build: 'libpq' },
+  { lib: 'pg-native', version: '3.9.0', with: ['pg@8.23.1', 'pg-pool@3.14.0'], build: 'libpq' },
   { lib: 'ioredis', version: '5.0.0' },
   { lib: 'ioredis', version: '5.10.1' },
   { lib: 'ioredis', version: '5.11.1' },
@@ -26,10 +29,10 @@ export const MATRIX = [
   { lib: 'openai', version: '4.104.0' },
   { lib: 'openai', version: '5.23.2' },
   { lib: 'openai', version: '6.49.0' },
-  { lib: 'openai', version: '7.55.0', node: 22 },
+  { lib: 'openai', version: '7.57.0', node: 22 },
   { lib: '@anthropic-ai/sdk', version: '0.30.1' },
   { lib: '@anthropic-ai/sdk', version: '0.137.0' },
-  { lib: '@anthropic-ai/sdk', version: '1.11.0' },
+  { lib: '@anthropic-ai/sdk', version: '1.12.0' },
   { lib: 'express', version: '4.17.3' },
   { lib: 'express', version: '4.22.3' },
   { lib: 'express', version: '5.0.0' },
@@ -45,7 +48,7 @@ export const MATRIX = [
 
   // AI clients
   { lib: '@aws-sdk/client-bedrock-runtime', version: '3.587.0' },
-  { lib: '@aws-sdk/client-bedrock-runtime', version: '3.1162.0' },
+  { lib: '@aws-sdk/client-bedrock-runtime', version: '3.1163.0' },
   { lib: '@google/genai', version: '1.6.0' },
   { lib: '@google/genai', version: '1.52.0' },
   { lib: '@google/genai', version: '2.32.0' },
@@ -74,14 +77,14 @@ export const MATRIX = [
   { lib: '@openai/agents', version: '0.20.0', with: ['zod@4.6.7'], node: 22 },
   { lib: '@langchain/core', version: '0.3.73', with: ['@langchain/openai@0.6.9', 'zod@3.25.76'] },
   { lib: '@langchain/core', version: '0.3.80', with: ['@langchain/openai@0.6.17', 'zod@3.25.76'] },
-  { lib: '@langchain/core', version: '1.2.13', with: ['@langchain/openai@1.5.0', 'zod@4.6.7'] },
+  { lib: '@langchain/core', version: '1.4.0', with: ['@langchain/openai@1.5.0', 'zod@4.6.7'] },
   { lib: '@langchain/langgraph', version: '0.2.74', with: ['@langchain/core@0.3.73', 'zod@3.25.76'] },
   { lib: '@langchain/langgraph', version: '0.4.10', with: ['@langchain/core@0.3.80', 'zod@3.25.76'] },
-  { lib: '@langchain/langgraph', version: '1.4.12', with: ['@langchain/core@1.2.13', 'zod@4.6.7'] },
+  { lib: '@langchain/langgraph', version: '1.7.3', with: ['@langchain/core@1.4.0', 'zod@4.6.7'] },
 
   // SQL databases
   { lib: 'mysql2', version: '3.0.0' },
-  { lib: 'mysql2', version: '3.24.5' },
+  { lib: 'mysql2', version: '3.24.6' },
   { lib: 'mariadb', version: '2.5.6' },
   { lib: 'mariadb', version: '3.0.0' },
   { lib: 'mariadb', version: '3.5.4' },
@@ -97,6 +100,7 @@ export const MATRIX = [
   { lib: 'drizzle-orm', version: '0.30.0', with: ['pg@8.23.1'] },
   { lib: 'drizzle-orm', version: '0.45.4', with: ['pg@8.23.1'] },
   { lib: 'better-sqlite3', version: '11.0.0', until: 20, build: true },
+  { lib: 'better-sqlite3', version: '11.10.0', until: 22, build: true },
   // Compiled for Node 24.19 or newer it aborts, without the agent, too: nodejs/node#65446.
   { lib: 'better-sqlite3', version: '12.11.1', until: 22, build: true, with: ['drizzle-orm@0.45.4'] },
   { lib: 'better-sqlite3', version: '13.2.0', node: 22, with: ['drizzle-orm@0.45.4'] },
@@ -111,7 +115,7 @@ export const MATRIX = [
   { lib: 'mongodb', version: '4.17.2' },
   { lib: 'mongodb', version: '5.9.2' },
   { lib: 'mongodb', version: '6.22.0' },
-  { lib: 'mongodb', version: '7.8.0' },
+  { lib: 'mongodb', version: '7.9.0' },
   { lib: 'mongoose', version: '6.0.0' },
   { lib: 'mongoose', version: '6.13.11' },
   { lib: 'mongoose', version: '7.8.13' },
@@ -137,8 +141,8 @@ export const MATRIX = [
   { lib: 'koa', version: '2.16.4', with: ['@koa/router@12.0.2', 'koa-mount@4.2.0'] },
   { lib: 'koa', version: '3.0.0', with: ['@koa/router@14.0.0', 'koa-mount@4.2.0'] },
   { lib: 'koa', version: '3.3.0', with: ['@koa/router@15.7.0', 'koa-mount@4.2.0'] },
-  ...['10.1.1', '13.1.1'].map((version) => ({ lib: '@koa/router', version, with: ['koa@2.16.4', 'koa-mount@4.2.0'] })),
-  { lib: 'koa-router', version: '7.4.0', with: ['koa@2.16.4', 'koa-mount@4.2.0'] },
+  ...['8.0.8', '9.4.0', '10.1.1', '11.0.2', '13.1.1'].map((version) => koaRouter('@koa/router', version)),
+  ...['7.4.0', '8.0.8', '9.4.0', '10.1.1', '11.0.2', '12.0.1', '13.1.1', '14.0.0'].map((version) => koaRouter('koa-router', version)),
   { lib: 'hono', version: '3.12.0', with: ['@hono/node-server@1.19.19'] },
   { lib: 'hono', version: '3.12.12', with: ['@hono/node-server@1.19.19'] },
   { lib: 'hono', version: '4.0.0', with: ['@hono/node-server@1.19.19'] },
@@ -191,6 +195,7 @@ export const MATRIX = [
   { lib: 'keyv', version: '4.5.4' },
   { lib: 'keyv', version: '5.0.1' },
   { lib: 'keyv', version: '5.6.0' },
+  { lib: 'keyv', version: '6.1.0', node: 22 },
   { lib: 'dataloader', version: '2.0.0' },
   { lib: 'dataloader', version: '2.2.3' },
   { lib: '@modelcontextprotocol/sdk', version: '1.13.0' },
@@ -208,16 +213,26 @@ export const MATRIX = [
 
   // Pools, logs
   { lib: 'pino', version: '7.0.0' },
+  { lib: 'pino', version: '7.11.0' },
   { lib: 'pino', version: '8.21.0' },
   { lib: 'pino', version: '9.14.0' },
   { lib: 'pino', version: '10.4.0' },
   { lib: 'winston', version: '3.3.0' },
   { lib: 'winston', version: '3.19.0' },
   { lib: 'generic-pool', version: '3.4.2' },
-  { lib: 'piscina', version: '4.9.2' },
-  { lib: 'piscina', version: '5.3.2' },
   { lib: 'generic-pool', version: '3.9.0' },
+  { lib: 'piscina', version: '4.9.0' },
+  { lib: 'piscina', version: '4.9.4' },
+  { lib: 'piscina', version: '5.3.2' },
 ]
+
+/** No libraries that are recorded: test runners, and the schema of SARIF, for the tests of `perf-agent audit`. */
+export const TEST_TOOLS = ['mocha@11.7.5', 'jest@30.2.0', '@microsoft/jest-sarif@1.0.0-beta.0']
+
+/** A router that is tested with a Koa of its time. */
+function koaRouter(lib, version) {
+  return { lib, version, with: ['koa@2.16.4', 'koa-mount@4.2.0'] }
+}
 
 /** What an app of `@nestjs/core` needs beside it. */
 function nest(version, rxjs) {
@@ -226,11 +241,16 @@ function nest(version, rxjs) {
 
 const cacheFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'versions')
 
-/** Versions of `lib` that run on Node `major`, lowest first; with `PERF_TEST_VERSIONS=newest` the newest of them only. */
+/**
+ * Versions of `lib` that run on Node `major`, lowest first. With `PERF_TEST_VERSIONS=newest` the newest of them only, with `added` also those
+ * that Node 20 cannot run.
+ */
 export function versionsFor(lib, major) {
   const all = MATRIX.filter((entry) => entry.lib === lib && major >= (entry.node ?? 20) && major <= (entry.until ?? 99))
-  const wanted = process.env.PERF_TEST_VERSIONS === 'newest' ? all.slice(-1) : all
-  return wanted.map((entry) => entry.version)
+  const choice = process.env.PERF_TEST_VERSIONS
+  const isWanted = (entry, i) =>
+    (choice !== 'newest' && choice !== 'added') || i === all.length - 1 || (choice === 'added' && (entry.node ?? 20) > 20)
+  return all.filter(isWanted).map((entry) => entry.version)
 }
 
 /** Folder of `node_modules` that holds `spec` (`pg@8.0.3`); installs it when it is not there. Throws with npm's output when that fails. */
@@ -260,7 +280,7 @@ export function installedModules(spec) {
     })
     if (npm.status !== 0) throw new Error(`npm install ${spec} failed:\n${npm.stderr ?? npm.error}`)
     if (entry?.generate) generatePrismaClient(folder, entry.version)
-    if (entry?.build) buildAddon(path.join(modules, entry.lib), nodeUnderTest())
+    if (entry?.build) buildAddon(path.join(modules, addonOf(entry)), nodeUnderTest())
     writeFileSync(finished, '')
   })
   return modules
@@ -268,12 +288,17 @@ export function installedModules(spec) {
 
 /** Why `spec` cannot be installed for the Node under test: its native part has to be built. */
 export function notInstallable(spec) {
-  return entryOf(spec)?.build && !isInstalled(spec) ? unbuildable() : undefined
+  const entry = entryOf(spec)
+  return entry?.build && !isInstalled(spec) ? unbuildable(addonOf(entry)) : undefined
 }
 
 /** True when nothing is left to install for `spec`. */
 export function isInstalled(spec) {
   return existsSync(path.join(folderOf(spec), 'installed'))
+}
+
+function addonOf({ lib, build }) {
+  return build === true ? lib : build
 }
 
 function folderOf(spec) {
@@ -312,6 +337,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const spec = `${lib}@${version}`
     const asked = wanted.length === 0 ? versionsFor(lib, major).includes(version) : wanted.includes(lib) || wanted.includes(spec)
     if (!asked) continue
+    installedModules(spec)
+    console.log(spec)
+  }
+  for (const spec of TEST_TOOLS.filter((tool) => wanted.length === 0 || wanted.includes(tool))) {
     installedModules(spec)
     console.log(spec)
   }

@@ -14,8 +14,9 @@ export function nodeUnderTest() {
   return { binary, version, major: Number(version.split('.')[0]) }
 }
 
-/** Why nothing can be built for the Node under test; undefined when it can. */
-export function unbuildable() {
+/** Why `addon` cannot be built for the Node under test; undefined when it can. */
+export function unbuildable(addon) {
+  if (addon === 'libpq' && spawnSync('pg_config', ['--libdir']).status !== 0) return 'the headers of libpq are not installed (libpq-dev)'
   const node = nodeUnderTest()
   try {
     headersOf(node)
@@ -32,7 +33,8 @@ export function buildAddon(folder, node) {
     cwd: folder,
     encoding: 'utf8',
     // SQLite alone takes a minute with optimisation.
-    env: { ...process.env, CFLAGS: '-O0', CXXFLAGS: '-O0' },
+    // npm hands a setting of its own on, which node-gyp prefers to its argument.
+    env: { ...process.env, npm_config_nodedir: headersOf(node), CFLAGS: '-O0', CXXFLAGS: '-O0' },
   })
   if (result.status !== 0)
     throw new Error(`node-gyp failed in ${folder}:\n${`${result.stdout}${result.stderr ?? result.error}`.slice(-4000)}`)

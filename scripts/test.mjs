@@ -1,6 +1,7 @@
 // `npm test`: needs nothing but Node, npm and the npm registry. Installs what is missing, runs vitest (which builds
 // dist/ when a source is newer), and closes with a line `N passed, N failed, N skipped`. Arguments go to vitest: `npm test -- test/core -t name`.
 //   --children                        only the test files that run programs on the Node under test
+//   --recording                       of those, not the ones that are about what is done with recordings afterwards
 //   PERF_TEST_NODE=<node binary>      what the recorded programs run on; default the Node that runs this
 //   PERF_TEST_REQUIRE_SERVICES=1      a service that is not there fails its tests, and so does a skip without a note that names a version
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -12,13 +13,17 @@ import { installMissing, root, say } from './install.mjs'
 /** How a skip says that a version is too old or too new for it: `Node 20 has no …`, `openai 4.20.0 has no …`. */
 const VERSION_REASON = /^(?:Node|@?[a-z][\w./@-]*) \d/
 
+/** Tests of commands and findings: these run on the Node that runs the tests, and read what every Node records alike. */
+const AFTERWARDS = /^test.(?:ai|analysis|audit|findings|golden|optimize|queue|scoring|store)[\\/]|^test.cli.(?!doctor|live|logs|run)/
+
 const given = process.argv.slice(2)
-const args = given.filter((argument) => argument !== '--children')
+const isRecording = given.includes('--recording')
+const args = given.filter((argument) => argument !== '--children' && argument !== '--recording')
 const temporary = mkdtempSync(path.join(os.tmpdir(), 'perf-test-run-'))
 try {
   installMissing(root)
   if (args.every((argument) => argument.startsWith('-'))) await installLibraries()
-  if (given.includes('--children')) args.push(...(await childTests()))
+  if (isRecording || given.includes('--children')) args.push(...(await childTests()))
   process.exitCode = await runVitest(path.join(temporary, 'counts.json'))
 } catch (error) {
   say(error instanceof Error ? error.message : String(error))
@@ -30,11 +35,12 @@ try {
 
 /** The library versions the tests run against, before the clock of a test runs. */
 async function installLibraries() {
-  const { MATRIX, isInstalled, notInstallable, versionsFor } = await import('./install-versions.mjs')
+  const { MATRIX, TEST_TOOLS, isInstalled, notInstallable, versionsFor } = await import('./install-versions.mjs')
   const major = majorUnderTest()
-  const missing = MATRIX.filter(({ lib, version }) => versionsFor(lib, major).includes(version))
-    .map(({ lib, version }) => `${lib}@${version}`)
-    .filter((spec) => !isInstalled(spec) && notInstallable(spec) === undefined)
+  const versions = MATRIX.filter(({ lib, version }) => versionsFor(lib, major).includes(version))
+  const missing = [...versions.map(({ lib, version }) => `${lib}@${version}`), ...TEST_TOOLS].filter(
+    (spec) => !isInstalled(spec) && notInstallable(spec) === undefined,
+  )
   if (missing.length === 0) return
   say(`installing ${missing.length} library versions into .cache/versions`)
   const script = path.join(root, 'scripts', 'install-versions.mjs')
@@ -62,6 +68,7 @@ async function childTests() {
   return Object.values(metafile.outputs)
     .filter(({ inputs }) => 'test/support/node-under-test.ts' in inputs)
     .map(({ entryPoint }) => entryPoint)
+    .filter((file) => !isRecording || !AFTERWARDS.test(file))
 }
 
 function runNode(nodeArgs) {

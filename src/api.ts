@@ -1,7 +1,7 @@
-import type { CacheRecord, HandApi, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
+import type { CacheRecord, HandApi, RewardRecord, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 import type { Attributes, Layer } from './core/integration.ts'
 
-export type { CacheRecord, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
+export type { CacheRecord, RewardRecord, SpanHandle, StateHandle, StateOptions } from './core/hand-api.ts'
 export type { Attributes, AttributeValue, Layer } from './core/integration.ts'
 
 // The agent is loaded before the app or not at all, so it is looked up once. Without it every function here is a no-op
@@ -88,6 +88,24 @@ export function snapshot(name: string, fn: () => unknown, options: StateOptions 
  */
 export function recordCache(record: CacheRecord): void {
   agent?.cache(record)
+}
+
+/**
+ * Says what an answer or a choice turned out to be worth: `reward({ choice: 'router', option: 'gpt-4o-mini', value: 0.8 })`. It belongs to the
+ * current span; later, give `span` (a handle, or its two ids) or `responseId`. `perf-agent report --ai` shows reward, regret and convergence.
+ */
+export function reward(record: RewardRecord): void {
+  agent?.reward(record)
+}
+
+/** Says to which conversation the current span, and the AI and tool calls below it, belong. */
+export function conversation(id: string): void
+/** Runs `fn` in a span whose AI and tool calls belong to the conversation, and returns what it returns. */
+export function conversation<T>(id: string, fn: (span: SpanHandle) => T): T
+export function conversation<T>(id: string, fn?: (span: SpanHandle) => T): T | void {
+  const attributes = { 'gen_ai.conversation.id': id }
+  if (fn !== undefined) return workflow('conversation', fn, attributes)
+  annotate(attributes)
 }
 
 const nothing = (): void => {}

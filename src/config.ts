@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { parseBytes, parseCpuInterval, parseStallThreshold } from './setting-values.ts'
 
 // Every setting is declared once, here; nothing else reads the environment.
 
@@ -20,6 +21,12 @@ export const configTable = [
   { name: 'PERF_ENABLED', type: 'boolean', default: 'true', doc: 'Record at all. OTEL_SDK_DISABLED=true switches off, too.' },
   { name: 'PERF_DIR', type: 'string', default: '.perf', doc: 'Where sessions are kept; relative to the working directory.' },
   {
+    name: 'PERF_ROOT',
+    type: 'string',
+    default: '',
+    doc: 'Folder of `perf.config.json`, from which relative paths in settings start; default: the working directory. Set by `perf-agent run`; a child process has that of its parent.',
+  },
+  {
     name: 'PERF_SERVICE',
     type: 'string',
     default: '',
@@ -27,6 +34,18 @@ export const configTable = [
     doc: 'Name of the service; default: the name in package.json.',
   },
   { name: 'PERF_SESSION', type: 'string', default: '', doc: 'Session folder (or name) that this process joins; set by `perf-agent run`.' },
+  {
+    name: 'PERF_FLAGS',
+    type: 'list',
+    default: '',
+    doc: 'Switches of your app that the session is compared by: names of environment variables whose values are kept, or `NAME=value`.',
+  },
+  {
+    name: 'PERF_TAGS',
+    type: 'list',
+    default: '',
+    doc: 'Tags of the session, e.g. `nightly,main`; a session tagged `keep` is never pruned.',
+  },
   {
     name: 'PERF_TOOLS',
     type: 'list',
@@ -61,6 +80,12 @@ export const configTable = [
     default: 'true',
     doc: 'Put `traceparent` into the headers of messages and jobs, so that producer and consumer are one trace.',
   },
+  {
+    name: 'PERF_SERVER_TIMING',
+    type: 'boolean',
+    default: 'false',
+    doc: 'Answer HTTP/1 requests with a `Server-Timing` header: the time until the headers and the id of the trace, as browsers show them.',
+  },
   { name: 'PERF_SAMPLE', type: 'number', default: '1', doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.' },
   {
     name: 'PERF_METRICS',
@@ -94,14 +119,19 @@ export const configTable = [
     default: '',
     doc: 'What starts a snapshot or profile by itself, e.g. `heap>500MB:snapshot; lag>200ms:cpu 5s` (docs/triggers.md).',
   },
-  { name: 'PERF_SCORERS', type: 'string', default: '', doc: 'Module with quality scorers, run after the session.' },
+  {
+    name: 'PERF_SCORERS',
+    type: 'string',
+    default: '',
+    doc: 'Quality scorers, run after the session: built-in names and paths of modules, each with `:weight`, e.g. `default, latency(2s), ./scorers.js:2` (docs/ai.md).',
+  },
   {
     name: 'PERF_MAX_BYTES',
     type: 'bytes',
     default: '2GB',
     doc: 'Size of the hot store per process beyond which the oldest blocks are rotated away (counted).',
   },
-  { name: 'PERF_EXPORT', type: 'string', default: '', doc: 'Exporters; nothing leaves the machine without one.' },
+  { name: 'PERF_EXPORT', type: 'string', default: '', doc: 'Reserved for exporters. None is built in yet, so nothing leaves the machine.' },
   {
     name: 'PERF_LOG_TRACE_IDS',
     type: 'boolean',
@@ -129,10 +159,15 @@ export type SettingName = (typeof configTable)[number]['name']
 /** What the agent runs with. */
 export interface Config {
   enabled: boolean
+  /** Folder that the settings start from; absolute. */
+  root: string
   /** Absolute. */
   dir: string
   service: string
   session: string
+  /** Switches of the app by name, for session.json. */
+  flags: Record<string, string>
+  tags: string[]
   /** As written; `loaders/tool-globs.ts` reads it. */
   tools: string
   capture: 'off' | 'preview' | 'full'
@@ -143,6 +178,7 @@ export interface Config {
   optIn: string[]
   propagate: string[]
   propagateMessages: boolean
+  serverTiming: boolean
   sample: number
   metrics: boolean
   /** Watch asynchronous operations. */
@@ -154,6 +190,8 @@ export interface Config {
   /** Sampling interval of the CPU profile in microseconds; 0 is off. */
   cpu: number
   heap: string
+  /** As written; the command line reads it. */
+  scorers: string
   maxBytes: number
   /** Ids of the span go into the app's log lines. */
   logTraceIds: boolean
@@ -168,14 +206,32 @@ export interface Config {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Reads the environment. A bad value gives a warning and the default, never an error. */
-export function readConfig(environment: Environment, cwd: string): Config {
+/**
+ * The folder of `perf.config.json`, from which relative paths in settings start: what `inherited` says, else `cwd`, unless the environment names
+ * another. A relative one is what `inherited` began with: it says nothing new.
+ */
+export function rootFolder(environment: Environment, cwd: string, inherited = ''): string {
+  const own = environment['PERF_ROOT']?.trim() ?? ''
+  return inherited !== '' && !path.isAbsolute(own) ? inherited : path.resolve(cwd, own)
+}
+
+/**
+ * Reads the environment, and what it leaves open from `perf.config.json`; `inherited` is the root of the thread or process that started this one.
+ * A bad value gives a warning and the default, never an error.
+ */
+export function readConfig(environment: Environment, cwd: string, inherited = ''): Config {
+  const root = rootFolder(environment, cwd, inherited)
   const warnings: string[] = []
   const given: Record<string, string> = {}
+  const own = readProjectSettings(root)
+  if (own.problem !== undefined) warnings.push(own.problem)
   const text = (name: SettingName): string => {
     const setting: Setting | undefined = configTable.find((entry) => entry.name === name)
-    const value = environment[name] || (setting?.fallback ? environment[setting.fallback] : '') || ''
-    if (value !== '' && environment[name]) given[name] = value
+    // The environment wins over the file under either name.
+    const fallback = setting?.fallback ? environment[setting.fallback] : undefined
+    const set = environment[name] || (fallback ? undefined : own.values[name])
+    const value = set || fallback || ''
+    if (set) given[name] = set
     return value.trim() === '' ? (setting?.default ?? '') : value.trim()
   }
   const warn = (name: SettingName, value: string, expected: string, used: string): void => {
@@ -199,6 +255,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     warn(name, value, 'true or false', String(fallback))
     return fallback
   }
+  if (text('PERF_EXPORT') !== '') warnings.push('PERF_EXPORT is not used: no exporter is built in yet.')
   const sampleText = text('PERF_SAMPLE')
   let sample = Number(sampleText)
   if (!(sample >= 0 && sample <= 1)) {
@@ -231,9 +288,12 @@ export function readConfig(environment: Environment, cwd: string): Config {
   }
   return {
     enabled: boolean('PERF_ENABLED', true) && environment['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true',
-    dir: path.resolve(cwd, text('PERF_DIR')),
+    root,
+    dir: path.resolve(root, text('PERF_DIR')),
     service: text('PERF_SERVICE'),
     session: text('PERF_SESSION'),
+    flags: Object.fromEntries(list('PERF_FLAGS').map((entry) => flagOf(entry, environment))),
+    tags: list('PERF_TAGS'),
     tools: text('PERF_TOOLS'),
     capture: choice('PERF_CAPTURE', ['off', 'preview', 'full'], 'off'),
     redact: list('PERF_REDACT'),
@@ -242,6 +302,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     optIn: list('PERF_OPT_IN'),
     propagate: list('PERF_PROPAGATE'),
     propagateMessages: boolean('PERF_PROPAGATE_MESSAGES', true),
+    serverTiming: boolean('PERF_SERVER_TIMING', false),
     sample,
     stalls,
     triggers: text('PERF_TRIGGERS'),
@@ -249,6 +310,7 @@ export function readConfig(environment: Environment, cwd: string): Config {
     metrics: boolean('PERF_METRICS', true),
     cpu,
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
+    scorers: text('PERF_SCORERS'),
     maxBytes,
     logTraceIds: boolean('PERF_LOG_TRACE_IDS', false),
     logLimit,
@@ -258,63 +320,76 @@ export function readConfig(environment: Environment, cwd: string): Config {
   }
 }
 
-const UNITS: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 }
-
-/** `500MB`, `2 GB`, `1048576` → bytes; undefined when it is none of these. */
-export function parseBytes(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?b?)$/i.exec(text)
-  if (match === null) return undefined
-  const unit = (match[2] ?? '').toLowerCase()
-  const factor = UNITS[unit] ?? UNITS[`${unit}b`]
-  return factor === undefined ? undefined : Math.floor(Number(match[1]) * factor)
+/** `CACHE=1` as it stands; of `CACHE` the value of the environment variable, empty when it is not set. */
+function flagOf(entry: string, environment: Environment): [name: string, value: string] {
+  const at = entry.indexOf('=')
+  return at === -1 ? [entry, environment[entry] ?? ''] : [entry.slice(0, at).trim(), entry.slice(at + 1).trim()]
 }
 
-/** Interval of `PERF_CPU=on`, in microseconds: below 2 % of the main thread's CPU; 1 ms costs up to 5 %. */
-const DEFAULT_CPU_INTERVAL_US = 10_000
-
-/** `off`, `on`, `1ms`, `500us` → microseconds, 0 for off; undefined when it is none of these or out of range. */
-export function parseCpuInterval(text: string): number | undefined {
-  const value = text.toLowerCase()
-  if (['off', 'false', '0', 'no'].includes(value)) return 0
-  if (['on', 'true', '1', 'yes'].includes(value)) return DEFAULT_CPU_INTERVAL_US
-  const match = /^(\d+(?:\.\d+)?)\s*(us|µs|ms|s)$/.exec(value)
-  if (match === null) return undefined
-  const us = Math.round(Number(match[1]) * (match[2] === 's' ? 1e6 : match[2] === 'ms' ? 1000 : 1))
-  return us >= 100 && us <= 1_000_000 ? us : undefined
+/** What `perf-agent bench` tells the benchmarks it runs. */
+export interface BenchSettings {
+  /** File that results and progress are appended to, one JSON object per line. */
+  output?: string
+  rounds?: number
+  /** Milliseconds of measuring for each implementation and scenario. */
+  timeMs?: number
+  seed?: string
 }
 
-/** `on`, `250ms`, `2s` → milliseconds, 0 for `off`; undefined when it is none of these or out of range. */
-function parseStallThreshold(text: string): number | undefined {
-  const word = text.toLowerCase()
-  if (['off', '0', 'false', 'no'].includes(word)) return 0
-  if (['on', 'true', 'yes', '1'].includes(word)) return 100
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(word)
-  const ms = match === null ? NaN : Number(match[1]) * (match[2] === 's' ? 1000 : 1)
-  return ms >= 20 && ms <= 60_000 ? ms : undefined
-}
-
-/** What stands in `perf.config.json`, the file of a project. */
-export interface ProjectConfig {
-  /** Prices of AI models in USD per million tokens, over those of the package: the shape of `prices.json`. */
-  prices?: { date?: string; source?: string; tiers?: Record<string, number>; models?: Record<string, { input: number; output: number }> }
-  /** One sentence when the file could not be read. */
-  problem?: string
-}
-
-/** Reads `perf.config.json` of a folder; an empty object when there is none. Never throws. */
-export function readProjectConfig(folder: string): ProjectConfig {
-  const file = path.join(folder, 'perf.config.json')
-  let text: string
+/** Reads `PERF_BENCH`; empty when it is not set or holds no JSON object. */
+export function readBenchSettings(environment: Environment): BenchSettings {
   try {
-    text = readFileSync(file, 'utf8')
+    const value: unknown = JSON.parse(environment['PERF_BENCH'] || '{}')
+    return typeof value === 'object' && value !== null ? value : {}
   } catch {
     return {}
   }
+}
+
+/** Settings that a file cannot make: they say which run it is, and where the file is. */
+export const NOT_IN_FILE: ReadonlySet<string> = new Set(['PERF_SESSION', 'PERF_ROOT'])
+
+/** What `settings` of a project's `perf.config.json` says, as the environment would. */
+export interface ProjectSettings {
+  values: Partial<Record<SettingName, string>>
+  /** One sentence about what of it cannot be used; it repeats nothing of the file but names. */
+  problem?: string
+}
+
+/** Reads `settings` of `perf.config.json` in a folder: they hold where the environment says nothing. Never throws, nor waits for a pipe. */
+export function readProjectSettings(folder: string): ProjectSettings {
+  const unusable = (why: string): ProjectSettings => ({ values: {}, problem: `The settings of perf.config.json are not used: ${why}.` })
+  let settings: unknown
   try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-    return { problem: `${file} is not used: it must hold a JSON object.` }
+    const file = path.join(folder, 'perf.config.json')
+    const stat = statSync(file, { throwIfNoEntry: false })
+    if (stat === undefined) return { values: {} }
+    if (!stat.isFile()) return unusable('it is no file')
+    settings = (JSON.parse(readFileSync(file, 'utf8')) as { settings?: unknown } | null)?.settings ?? {}
   } catch (error) {
-    return { problem: `${file} is not used: ${error instanceof Error ? error.message : String(error)}.` }
+    // What V8 says about JSON quotes it.
+    return unusable(error instanceof SyntaxError ? 'it is not JSON' : `it cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`) // prettier-ignore
   }
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) return unusable('settings must be an object')
+  const values: ProjectSettings['values'] = {}
+  const problems: string[] = []
+  for (const [name, value] of Object.entries(settings)) {
+    const text = textOf(value)
+    if (!configTable.some((entry) => entry.name === name && !NOT_IN_FILE.has(name))) problems.push(`settings.${name} is not known`)
+    else if (text === undefined) problems.push(`settings.${name} must be a text, number, true, false or a list of texts`)
+    else values[name as SettingName] = text
+  }
+  // The others hold: a typo in one must not lose what another hides.
+  return problems.length === 0 ? { values } : { values, problem: `Not all of perf.config.json is used: ${problems.join('; ')}.` }
+}
+
+function textOf(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.every((part) => typeof part === 'string') ? value.join(',') : undefined
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
+}
+
+/** What stands in `perf.config.json` that the store needs. */
+export interface ProjectConfig {
+  /** Prices of AI models in USD per million tokens, over those of the package: the shape of `prices.json`. */
+  prices?: { date?: string; source?: string; tiers?: Record<string, number>; models?: Record<string, { input: number; output: number }> }
 }

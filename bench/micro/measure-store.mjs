@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { median } from '../statistics.mjs'
-import { bundleSubject } from './subject.mjs'
+import { bundleSubject, bundleSyncWorker } from './subject.mjs'
 
 const cache = fileURLToPath(new URL('../../.cache/bench-micro', import.meta.url))
 const session = 'bench_20260101-000000_0000'
@@ -34,6 +34,7 @@ const reading = {
  */
 export async function measureStore({ spans, smallSpans, repeats, queryRepeats, report }) {
   const subjects = { storing: await bundleSubject('storing', storing), reading: await bundleSubject('reading', reading) }
+  await bundleSyncWorker()
   const root = await mkdtemp(join(cache, 'run-'))
   const results = { large: [], small: [] }
   try {

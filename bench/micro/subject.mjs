@@ -26,7 +26,24 @@ export async function bundleSubject(name, exports) {
     target: 'node20',
     format: 'cjs',
     packages: 'external',
+    // A CommonJS file does not know it by this name.
+    define: { 'import.meta.url': 'fileUrl' },
+    banner: { js: "const fileUrl = require('node:url').pathToFileURL(__filename).href" },
     logLevel: 'warning',
   })
   return outfile
+}
+
+/** Bundles the thread in which sync decodes, where bundled subjects look for it. */
+export async function bundleSyncWorker() {
+  await build({
+    entryPoints: { 'sync-worker': join(repositoryRoot, 'src/store/analytics/decode-worker.ts') },
+    outdir: join(repositoryRoot, '.cache', 'bench-micro'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'warning',
+  })
 }

@@ -46,6 +46,11 @@ export async function startApp({ node, variant, services, folder }) {
       const { sample } = await receive('sample', 20_000)
       return { cpuUs: sample.user + sample.system, servedBy: sample.servedBy, atMs: Number(BigInt(sample.atNs)) / 1e6 }
     },
+    /** Sends a message with a `command` and gives the answer to it: of programs that know commands. */
+    async ask(message) {
+      child.send(message, () => {})
+      return (await receive(message.command, 60_000))[message.command]
+    },
     readMemory: () => readMemory(child.pid),
     readWrittenBytes: () => readWrittenBytes(child.pid),
     async stop() {

@@ -1,5 +1,6 @@
-// What PERF_CPU=on costs on the app of bench/overhead: two processes of the agent, one with it and one without, loaded at the same time, so
-// that whatever else the machine does hits both. Fresh processes per pair: code is laid out differently in each. Options: --node 24 --routes hello,sql,ai --pairs 4 --turns 8 --interval on. Needs PostgreSQL and Redis.
+// What PERF_CPU=on costs on the app of bench/overhead: switched on and off in turns in two recorded processes under the same load (alternate.mjs), beside
+// control turns; and what a rotation costs, measured once the app is idle after 10 s of load with it on. Fresh processes per pair: code is laid
+// out differently in each. Options: --node 24 --routes hello,sql,ai --pairs 3 --turns 12. Needs PostgreSQL and Redis.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,29 +10,31 @@ import autocannon from '../overhead/node_modules/autocannon/autocannon.js'
 import { describeRun, describeRunInOneLine } from '../machine.mjs'
 import { startApp } from '../overhead/app-process.mjs'
 import { findNode } from '../overhead/nodes.mjs'
+import { repositoryRoot } from '../overhead/paths.mjs'
 import { startServices } from '../overhead/services.mjs'
 import { variants } from '../overhead/variants.mjs'
-import { median } from '../statistics.mjs'
+import { decide, median, medianInterval } from '../statistics.mjs'
 import { printVerdicts } from '../verdicts.mjs'
+import { alternate, describeShares } from './alternate.mjs'
 import { countProfiles } from './count-profiles.mjs'
 
 const { values } = parseArgs({
   options: {
     node: { type: 'string', default: '24' },
     routes: { type: 'string', default: 'hello,sql,ai' },
-    pairs: { type: 'string', default: '4' },
-    turns: { type: 'string', default: '16' },
-    interval: { type: 'string', default: 'on' },
+    pairs: { type: 'string', default: '3' },
+    turns: { type: 'string', default: '12' },
   },
 })
-const routes = values.routes.split(',')
-const turnMs = 500
+const LIMIT = 0.03
+const ROTATION_MS = 10_000
 const warmUpMs = 2500
+const routes = values.routes.split(',')
 const perf = variants.find(({ name }) => name === 'perf')
-const withCpu = {
+const switched = {
   ...perf,
-  name: `perf, PERF_CPU=${values.interval}`,
-  environment: (of) => ({ ...perf.environment(of), PERF_CPU: values.interval }),
+  nodeArguments: ['--require', join(repositoryRoot, 'bench', 'profiling', 'switched-profiling.cjs'), ...perf.nodeArguments],
+  environment: (of) => ({ ...perf.environment(of), PERF_CPU: 'on' }),
 }
 
 console.log(describeRunInOneLine(describeRun()))
@@ -39,63 +42,71 @@ const node = findNode(Number(values.node))
 const services = await startServices()
 const folders = []
 try {
-  const ratios = Object.fromEntries(routes.map((route) => [route, []]))
-  for (let pair = 0; pair < Number(values.pairs); pair++) await measurePair(pair, ratios)
-  const all = Object.values(ratios).flat()
-  for (const route of routes) console.log(`${route}: ${ratios[route].map(percent).join(' ')}`)
-  const verdicts = [...routes.map((route) => [route, ratios[route]]), ['all routes', all]].map(([what, list]) => ({
-    what: `PERF_CPU=${values.interval}: added CPU, ${what}`,
-    unit: '%',
-    node: node.major,
-    atLeast: false,
-    limit: 3,
-    value: (median(list) - 1) * 100,
-    isMet: (median(list) - 1) * 100 <= 3,
-  }))
+  const found = Object.fromEntries(routes.map((route) => [route, { on: [], control: [], rotations: [] }]))
+  for (let pair = 0; pair < Number(values.pairs); pair++) await measurePair(found)
+  const totals = []
+  for (const route of routes) {
+    const { on, control, rotations } = found[route]
+    const rotation = median(rotations)
+    totals.push(on.map((share) => share + rotation))
+    console.log(`${route}: ${describeShares(on)}, control ${describeShares(control)}, rotations +${(rotation * 100).toFixed(2)} %`)
+  }
+  const verdicts = [...routes.map((route, i) => [route, totals[i]]), ['all routes', totals.flat()]].map(([what, shares]) =>
+    verdictOf(what, shares),
+  )
   printVerdicts(verdicts)
-  process.exitCode = verdicts.at(-1).isMet ? 0 : 1
+  process.exitCode = verdicts.at(-1).isMet === true ? 0 : 1
 } finally {
   services.stop()
   for (const folder of folders) await rm(folder, { recursive: true, force: true })
 }
 
-async function measurePair(pair, ratios) {
+/** Met or missed only where the whole interval lies on one side of the budget. */
+function verdictOf(what, shares) {
+  const { value, low, high } = medianInterval(shares)
+  const verdict = { what: `PERF_CPU=on: added CPU, ${what}`, unit: '%', node: node.major, atLeast: false, limit: LIMIT * 100 }
+  return { ...verdict, value: value * 100, isMet: decide({ low, high }, LIMIT) }
+}
+
+async function measurePair(found) {
   const apps = []
-  for (const variant of pair % 2 === 0 ? [perf, withCpu] : [withCpu, perf]) {
+  for (let i = 0; i < 2; i++) {
     const folder = await mkdtemp(join(tmpdir(), 'perf-bench-cpu-'))
     folders.push(folder)
-    apps.push(await startApp({ node, variant, services, folder }))
+    apps.push(await startApp({ node, variant: switched, services, folder }))
   }
-  const [off, on] = [perf, withCpu].map((wanted) => apps.find(({ variant }) => variant === wanted))
   for (const route of routes) {
-    const loads = apps.map((app) => autocannon({ url: `${app.url}/${route}`, connections: 4, amount: 1e8, timeout: 10 }))
+    const { on, control, rotations } = found[route]
+    let loads = startLoads(apps, route)
     await sleep(warmUpMs)
-    const turns = []
-    for (let turn = 0; turn < Number(values.turns); turn++) turns.push(await measureTurn([off, on], route))
-    for (const load of loads) load.stop()
-    await Promise.all(loads)
-    // Other programs on the machine only ever add to a turn (caches, shared cores): the quiet ones are compared.
-    const [without, within] = [0, 1].map((i) => lowerQuartile(turns.map((turn) => turn[i])))
-    ratios[route].push(within / without)
+    const shares = await alternate(apps, Number(values.turns))
+    on.push(...shares.on)
+    control.push(...shares.control)
+    await stop(loads)
+    loads = startLoads(apps, route)
+    for (const { ask } of apps) await ask({ command: 'switch', on: true })
+    const before = await Promise.all(apps.map((app) => app.sample()))
+    await sleep(ROTATION_MS - 1500)
+    const after = await Promise.all(apps.map((app) => app.sample()))
+    await stop(loads)
+    await sleep(300)
+    const rotationMs = await Promise.all(apps.map(({ ask }) => ask({ command: 'hand-over' })))
+    for (const { ask } of apps) await ask({ command: 'switch', on: false })
+    const busy = after.map(({ cpuUs, atMs }, i) => (cpuUs - before[i].cpuUs) / 1000 / (atMs - before[i].atMs))
+    rotations.push(...rotationMs.map((ms, i) => ms / ROTATION_MS / busy[i]))
     console.log(
-      `pair ${pair + 1} ${route}: ${without.toFixed(1)} µs without, ${within.toFixed(1)} µs with (${percent(ratios[route].at(-1))})`,
+      `${route}: ${describeShares(shares.on)}, control ${describeShares(shares.control)}, a rotation ${rotationMs.map((ms) => ms.toFixed(1)).join(' and ')} ms of CPU`,
     )
   }
   for (const app of apps) await app.stop()
-  if (countProfiles(on.folder) === 0) throw new Error('nothing was profiled: the figures mean nothing')
+  for (const { folder } of apps) if (countProfiles(folder) === 0) throw new Error('nothing was profiled: the figures mean nothing')
 }
 
-async function measureTurn(apps, route) {
-  const from = await Promise.all(apps.map((app) => app.sample()))
-  await sleep(turnMs)
-  const to = await Promise.all(apps.map((app) => app.sample()))
-  return apps.map((_, i) => (to[i].cpuUs - from[i].cpuUs) / (to[i].servedBy[route] - from[i].servedBy[route]))
+function startLoads(apps, route) {
+  return apps.map((app) => autocannon({ url: `${app.url}/${route}`, connections: 4, amount: 1e8, timeout: 10 }))
 }
 
-function lowerQuartile(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 4)]
-}
-
-function percent(ratio) {
-  return `${((ratio - 1) * 100).toFixed(1)} %`
+async function stop(loads) {
+  for (const load of loads) load.stop()
+  await Promise.all(loads)
 }

@@ -12,7 +12,7 @@ import { median } from '../statistics.mjs'
 
 const ROUNDS = 3
 const BUDGET = { seconds: 2.5, megabytes: 350 }
-const records = process.argv[2] ?? '1000000'
+const records = process.argv[2] ?? '1090000'
 const folder = mkdtempSync(path.join(os.tmpdir(), 'perf-bench-heap-'))
 try {
   await run()

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { SessionReader } from '../store/query.ts'
 
@@ -76,7 +76,6 @@ function writableFolder(dir: string): Check {
   try {
     if (existing === dir) {
       const probe = path.join(dir, `.probe-${process.pid}`)
-      mkdirSync(dir, { recursive: true })
       writeFileSync(probe, '')
       rmSync(probe)
     } else accessSync(existing, constants.W_OK)

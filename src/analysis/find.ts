@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { SessionReader } from '../store/query.ts'
-import type { Draft, Finding, FindingKind, SessionFacts, Severity } from './finding.ts'
+import type { Draft, Finding, FindingCost, FindingKind, SessionFacts, Severity } from './finding.ts'
 import { findingKinds } from './findings/registry.ts'
 
 const RANK: Record<Severity, number> = { high: 0, medium: 1, low: 2 }
@@ -8,11 +8,15 @@ const RANK: Record<Severity, number> = { high: 0, medium: 1, low: 2 }
 /** Runs every kind of finding over a session: the costliest first, the same order for the same session. */
 export async function findAll(reader: SessionReader, kinds: readonly FindingKind[] = findingKinds): Promise<Finding[]> {
   const session = await sessionFacts(reader)
+  const cpu = await cpuByName(reader)
   const findings: Finding[] = []
-  for (const kind of kinds) {
-    const drafts = kind.find(await reader.rows(kind.sql), session)
-    findings.push(...drafts.map((draft) => finish(kind, draft, session)))
+  const run = async (): Promise<void> => {
+    for (const kind of kinds) {
+      const rows = kind.read === undefined ? await reader.rows(kind.sql) : await kind.read(reader)
+      findings.push(...kind.find(rows, session).map((draft) => finish(kind, draft, session, cpu)))
+    }
   }
+  await (kinds.some(({ sql }) => /\bcache(?:s|_ops)\b/.test(sql)) ? reader.withCacheOps(run) : run())
   return findings.sort(
     (a, b) =>
       RANK[a.severity] - RANK[b.severity] ||
@@ -30,20 +34,45 @@ async function sessionFacts(reader: SessionReader): Promise<SessionFacts> {
   return facts ?? { busy_ms: 0, traces: 0, duration_ms: 0 }
 }
 
-function finish(kind: FindingKind, draft: Draft, session: SessionFacts): Finding {
+/** Milliseconds of CPU that were sampled in spans of one name; empty without a profile. */
+async function cpuByName(reader: SessionReader): Promise<Map<string, number>> {
+  const rows = await reader.rows<{ layer: string; name: string; ms: number }>(
+    `SELECT layer, name, sum(us) / 1e3 AS ms FROM (SELECT span_id, sum(self_us) AS us FROM store.samples WHERE span_id <> 0 GROUP BY span_id) c JOIN spans s ON s.span_key = c.span_id GROUP BY ALL`,
+  )
+  return new Map(rows.map(({ layer, name, ms }) => [`${layer}\0${name}`, ms]))
+}
+
+function finish(kind: FindingKind, draft: Draft, session: SessionFacts, cpu: ReadonlyMap<string, number>): Finding {
   const id = `${kind.kind}-${createHash('sha256').update(`${kind.kind}\0${draft.key}`).digest('hex').slice(0, 8)}`
-  const { calls, total_ms = null, cpu_ms = null, tokens = null, usd = null } = draft.cost
-  const per_call_ms = draft.cost.per_call_ms ?? (total_ms === null || calls === 0 ? null : total_ms / calls)
+  const cost = costOf(draft, cpu)
   const traces = [...new Set((draft.traces ?? []).filter((trace) => trace !== null))].slice(0, 3)
   return {
     id,
     kind: kind.kind,
-    severity: draft.severity ?? severityOf(total_ms ?? 0, session),
+    severity: draft.severity ?? severityOf(cost.total_ms ?? 0, session),
     title: draft.title,
-    cost: { calls, total_ms, per_call_ms, cpu_ms, tokens, usd },
+    cost,
     evidence: { query: squeeze(draft.query ?? kind.sql), traces, places: draft.places ?? [], facts: draft.facts ?? {} },
     advice: draft.advice,
     next_command: draft.next_command ?? (traces[0] === undefined ? `perf-agent show ${id}` : `perf-agent trace ${traces[0].slice(0, 12)}`),
+  }
+}
+
+function costOf({ cost, cpu: spans }: Draft, cpu: ReadonlyMap<string, number>): FindingCost {
+  const { calls, total_ms = null, tokens = null, usd = null } = cost
+  const sampled = spans === undefined ? undefined : cpu.get(`${spans.layer}\0${spans.name}`)
+  const cpu_ms = cost.cpu_ms ?? (sampled === undefined ? null : sampled * (spans?.share ?? 1))
+  const each = (whole: number | null): number | null => (whole === null || calls === 0 ? null : whole / calls)
+  return {
+    calls,
+    total_ms,
+    per_call_ms: cost.per_call_ms ?? each(total_ms),
+    cpu_ms,
+    per_call_cpu_ms: each(cpu_ms),
+    tokens,
+    per_call_tokens: each(tokens),
+    usd,
+    per_call_usd: each(usd),
   }
 }
 

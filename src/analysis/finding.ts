@@ -1,7 +1,11 @@
 import type { Json } from '@duckdb/node-api'
+import type { SessionReader } from '../store/query.ts'
 
 /** How much a finding matters in its session. */
 export type Severity = 'high' | 'medium' | 'low'
+
+/** Nobody notices less per trace, in milliseconds: of fast traces, too, something takes a large share. */
+export const NOTICED_MS = 10
 
 /** What a finding costs, in total over the session; null where it is not known. Times in milliseconds. */
 export interface FindingCost {
@@ -10,8 +14,11 @@ export interface FindingCost {
   total_ms: number | null
   per_call_ms: number | null
   cpu_ms: number | null
+  per_call_cpu_ms: number | null
   tokens: number | null
+  per_call_tokens: number | null
   usd: number | null
+  per_call_usd: number | null
 }
 
 /** A place in the app's source. */
@@ -56,6 +63,8 @@ export interface Draft {
   /** When left out: by the share of the session's time that `cost.total_ms` is. */
   severity?: Severity
   cost: Partial<FindingCost> & { calls: number }
+  /** Spans whose own CPU time, as far as it was sampled, is its cost in CPU where `cost` gives none; `share` of it, 0 to 1. */
+  cpu?: { layer: string; name: string; share?: number }
   traces?: readonly (string | null)[]
   places?: Place[]
   facts?: Record<string, Json>
@@ -82,17 +91,10 @@ export interface FindingKind<Row = unknown> {
   about: string
   /** Over the views of docs/sql-views.md only. */
   sql: string
+  /** Reads the rows where one query cannot; else they are those of `sql`, which is the evidence either way. */
+  read?(reader: SessionReader): Promise<Row[]>
   find(rows: Row[], session: SessionFacts): Draft[]
 }
-
-/**
- * The spans, with the HTTP requests of an AI client under the name of the AI call they belong to: that is what its user knows.
- * `is_wrapper`: an AI span whose call another one counts.
- */
-export const CALLS = `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), ai.name IS NOT NULL AS is_transport,
-    w.span_id IS NOT NULL AS is_wrapper
-  FROM spans s LEFT JOIN (SELECT span_key, name, layer FROM spans WHERE layer = 'ai') ai ON ai.span_key = CASE WHEN s.layer = 'http' THEN s.parent_key END
-    LEFT JOIN store.ai_uncounted w ON w.span_id = s.span_key`
 
 /** Types the rows of a kind of finding. */
 export function defineFinding<Row>(definition: FindingKind<Row>): FindingKind {

@@ -10,7 +10,7 @@ export async function outgoingTargets(reader: SessionReader, names: readonly str
   const list = [...new Set(names)].map((name) => `'${name.replaceAll("'", "''")}'`).join(', ')
   const rows = await reader.rows<{ name: string; target: string; others: number }>(
     `SELECT name, arg_max(target, n) AS target, count(*) - 1 AS others FROM (
-       SELECT name, ${OUTGOING_TARGET} AS target, count(*) AS n FROM spans WHERE layer = 'http' AND kind = 'client' AND name IN (${list}) GROUP BY ALL)
+       SELECT name, ${OUTGOING_TARGET} AS target, sum(weight) AS n FROM spans WHERE layer = 'http' AND kind = 'client' AND name IN (${list}) GROUP BY ALL)
      WHERE target IS NOT NULL GROUP BY name`,
   )
   return new Map(rows.map(({ name, target, others }) => [name, others > 0 ? `${target} +${others}` : target]))

@@ -1,17 +1,19 @@
 import type { SessionReader } from '../store/query.ts'
 import { sessionState, type ProcessState } from '../store/liveness.ts'
 import { damagedEnvironments } from '../store/session.ts'
-import { findAll } from './find.ts'
 import type { Finding } from './finding.ts'
 import { heapReport, type HeapReport } from './heap-report.ts'
 import { taskReport, type TaskReport } from './task-report.ts'
 import { loopReport, type LoopReport } from './loop-report.ts'
-import { cacheReport, type CacheReport } from './cache-report.ts'
+import { threadReport, type ThreadReport } from './thread-report.ts'
+import type { CacheReport } from './cache-report.ts'
 import { logReport, type LogReport } from './log-report.ts'
 import { memoryReport, type MemoryReport } from './memory-report.ts'
+import { cachesOf, findingsOf } from './refresh-findings.ts'
 import { outgoingTargets } from './outgoing-targets.ts'
+import { aiGlance, type AiGlance } from './ai/glance.ts'
 import { cpuReport, type CpuReport } from './cpu/cpu-report.ts'
-import { traceRows, type WaterfallRow } from './trace-tree.ts'
+import { firstRows, TRACE_HEAD, type TraceHead, type WaterfallRow } from './trace-tree.ts'
 
 /** Totals of one group of spans; times in milliseconds, counts weighted by sampling. */
 export interface Timing {
@@ -38,9 +40,12 @@ export interface ReportData {
     git_commit: string | null
     problem: string | null
   }
+  /** What happened: of a sampled session estimates, beside what was recorded of it. */
   totals: {
     spans: number
     traces: number
+    recorded_spans: number
+    recorded_traces: number
     errors: number
     open: number
     processes: number
@@ -75,6 +80,8 @@ export interface ReportData {
     first_token_p50_ms: number | null
     errors: number
   }[]
+  /** Null without AI calls. */
+  ai_glance: AiGlance | null
   queries: {
     system: string | null
     statement: string
@@ -99,16 +106,7 @@ export interface ReportData {
   }[]
   /** Began and did not end: still running, or cut off by the end of the process. */
   open: { name: string; layer: string; count: number; since: string; state: ProcessState }[]
-  traces: {
-    trace_id: string
-    name: string
-    start_time: string
-    duration_ms: number
-    status: string
-    spans: number
-    hidden: number
-    waterfall: WaterfallRow[]
-  }[]
+  traces: (TraceHead & { hidden: number; waterfall: WaterfallRow[] })[]
   /** Only with a CPU profile. */
   cpu: CpuReport | null
   /** What was not over; null without `PERF_ASYNC`. */
@@ -117,6 +115,8 @@ export interface ReportData {
   memory: MemoryReport[]
   /** Collections, stalls and delay; null where nothing was measured. */
   loop: LoopReport | null
+  /** Worker threads of the app. */
+  threads: ThreadReport[]
   /** Heap snapshots and where was allocated. */
   heap: HeapReport
   /** Caches that were read, with what they saved and lost. */
@@ -136,7 +136,9 @@ export interface ReportData {
 /** Counters that say something is missing; the others (spans written) are not gaps. */
 const GAP_COUNTERS = `name NOT IN ('spans_written', 'packages_missed') AND value > 0`
 
-const PERCENTILES = `quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms`
+// One aggregate however often it is written.
+const QUANTILES = 'weighted_quantiles(duration_ms, weight, [0.5, 0.95, 0.99])'
+const PERCENTILES = `${QUANTILES}[1] AS p50_ms, ${QUANTILES}[2] AS p95_ms, ${QUANTILES}[3] AS p99_ms`
 const ERRORS = `round(coalesce(sum(weight) FILTER (status = 'error'), 0))::BIGINT AS errors`
 // As double: a token count times a FLOAT would be rounded to 24 bits.
 const TOKENS = ['input_tokens', 'output_tokens']
@@ -151,47 +153,51 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
   const { rows } = reader
   const processes = await rows<
     ReportData['processes'][number]
-  >(`SELECT p.process, pid, state, service, command, exit_code, coalesce(n, 0)::BIGINT AS spans FROM processes p
-    LEFT JOIN (SELECT process, count(*) AS n FROM spans GROUP BY process) USING (process) ORDER BY spans DESC, process`)
+  >(`SELECT p.process, pid, state, service, command, exit_code, coalesce(round(n), 0)::BIGINT AS spans FROM processes p
+    LEFT JOIN (SELECT process, sum(weight) AS n FROM spans GROUP BY process) USING (process) ORDER BY spans DESC, process`)
   const timings = await rows<
     Timing & { layer: string; name: string | null }
-  >(`SELECT layer, name, ${TIMING} FROM spans LEFT JOIN self_times USING (span_key)
+  >(`SELECT layer, name, ${TIMING} FROM (SELECT layer, name, status, weight, duration_ms, duration_ms - least(duration_ms, coalesce(covered_ns, 0) / 1e6) AS self_ms
+      FROM spans s LEFT JOIN store.covered c ON c.span_id = s.span_key)
     GROUP BY GROUPING SETS ((layer), (layer, name)) ORDER BY self_ms DESC NULLS LAST, total_ms DESC, layer, name`)
   const missing = await gaps(reader)
   const topNames = timings.flatMap(({ name, ...timing }) => (name === null ? [] : [{ ...timing, name }])).slice(0, limit)
   const failures = await rows<Omit<ReportData['errors'][number], 'target'>>(
     `SELECT error_type, layer, name, min(message) AS message, round(sum(weight))::BIGINT AS count, min(start_time) AS first, max(start_time) AS last,
-      arg_max(trace_id, start_time) AS trace_id FROM errors GROUP BY error_type, layer, name ORDER BY count DESC, name LIMIT ${limit}`,
+      top_traces(trace_key, epoch_us(start_time))[1] AS trace_id FROM errors GROUP BY error_type, layer, name ORDER BY count DESC, name LIMIT ${limit}`,
   )
   const httpNames = [...topNames, ...failures].filter(({ layer }) => layer === 'http').map(({ name }) => name)
   const targets = await outgoingTargets(reader, httpNames)
   const targetOf = ({ layer, name }: { layer: string; name: string }): string | null =>
     layer === 'http' ? (targets.get(name) ?? null) : null
+  const ai = await aiByModel(reader, `true`, limit)
   return {
     session: await sessionFacts(reader, processes, missing.problems.length > 0),
     totals: await totals(reader),
     processes,
-    findings: await findAll(reader),
+    findings: await findingsOf(reader),
     layers: timings.flatMap(({ name, ...layer }) => (name === null ? [layer] : [])),
     names: topNames.map((row) => ({ ...row, target: targetOf(row) })),
     endpoints:
       await rows(`SELECT concat_ws(' ', method, coalesce(route, '(no route)')) AS route, ${TIMING.replace(/sum\(self_ms[^,]*, /, '')} FROM requests
       WHERE direction = 'in' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
-    ai: await aiByModel(reader, `true`, limit),
+    ai,
+    ai_glance: ai.length > 0 ? await aiGlance(reader) : null,
     queries:
-      await rows(`SELECT system, coalesce(statement, summary, name) AS statement, ${COUNT}, sum(duration_ms * weight) AS total_ms, quantile_cont(duration_ms, 0.5) AS p50_ms,
-      quantile_cont(duration_ms, 0.95) AS p95_ms, max(duration_ms) AS max_ms, quantile_cont(pool_wait_ms, 0.95) AS pool_wait_ms, ${ERRORS}
+      await rows(`SELECT system, coalesce(statement, summary, name) AS statement, ${COUNT}, sum(duration_ms * weight) AS total_ms, ${QUANTILES}[1] AS p50_ms,
+      ${QUANTILES}[2] AS p95_ms, max(duration_ms) AS max_ms, weighted_quantile(pool_wait_ms, weight, 0.95) AS pool_wait_ms, ${ERRORS}
       FROM queries WHERE status <> 'open' GROUP BY ALL ORDER BY p95_ms DESC NULLS LAST LIMIT ${limit}`),
     errors: failures.map((row) => ({ ...row, target: targetOf(row) })),
-    open: await rows(`SELECT s.name, layer, count(*) AS count, min(start_time) AS since, any_value(p.state) AS state FROM spans s JOIN processes p USING (process)
+    open: await rows(`SELECT s.name, layer, ${COUNT}, min(start_time) AS since, any_value(p.state) AS state FROM spans s JOIN processes p USING (process)
       WHERE status = 'open' GROUP BY s.name, layer ORDER BY since LIMIT ${limit}`),
     traces: await slowestTraces(reader, Math.min(3, limit)),
     cpu: await cpuReport(reader, limit),
     memory: await memoryReport(reader),
     tasks: await taskReport(reader, limit),
     loop: await loopReport(reader, limit),
+    threads: await threadReport(reader, limit),
     heap: await heapReport(reader, Math.min(5, limit)),
-    caches: await cacheReport(reader, limit),
+    caches: await cachesOf(reader, limit),
     logs: await logReport(reader, limit),
     gaps: missing,
   }
@@ -201,7 +207,7 @@ export async function buildReport(reader: SessionReader, options: { limit?: numb
 export function aiByModel(reader: SessionReader, where: string, limit: number): Promise<ReportData['ai']> {
   return reader.rows(
     `SELECT provider, model, round(sum(weight))::BIGINT AS calls, ${TOKENS}, sum(cost_usd * weight) AS cost_usd,
-      quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(first_token_ms, 0.5) AS first_token_p50_ms, ${ERRORS}
+      ${QUANTILES}[1] AS p50_ms, ${QUANTILES}[2] AS p95_ms, weighted_quantile(first_token_ms, weight, 0.5) AS first_token_p50_ms, ${ERRORS}
      FROM ai_calls WHERE status <> 'open' AND ${where} GROUP BY provider, model ORDER BY cost_usd DESC NULLS LAST, calls DESC LIMIT ${limit}`,
   )
 }
@@ -231,26 +237,34 @@ async function sessionFacts(
 }
 
 async function totals(reader: SessionReader): Promise<ReportData['totals']> {
-  const [spans] = await reader.rows<{ spans: number; errors: number; open: number; traces: number; processes: number }>(
-    `SELECT count(*) AS spans, count(*) FILTER (status = 'error') AS errors, count(*) FILTER (status = 'open') AS open, count(DISTINCT trace_key) AS traces,
-       (SELECT count(*) FROM processes) AS processes FROM spans`,
+  const [spans] = await reader.rows<Omit<ReportData['totals'], 'cost_usd' | 'input_tokens' | 'output_tokens'>>(
+    `SELECT coalesce(round(sum(weight)), 0)::BIGINT AS spans, count(*) AS recorded_spans, ${ERRORS}, round(coalesce(sum(weight) FILTER (status = 'open'), 0))::BIGINT AS open,
+       (SELECT coalesce(round(sum(weight)), 0)::BIGINT FROM traces) AS traces, (SELECT count(*) FROM traces) AS recorded_traces, (SELECT count(*) FROM processes) AS processes FROM spans`,
   )
   const [ai] = await reader.rows<{ cost_usd: number | null; input_tokens: number; output_tokens: number }>(
     `SELECT sum(cost_usd * weight) AS cost_usd, ${TOKENS} FROM ai_calls`,
   )
-  const none = { spans: 0, errors: 0, open: 0, traces: 0, processes: 0, cost_usd: null, input_tokens: 0, output_tokens: 0 }
+  const none = {
+    spans: 0,
+    traces: 0,
+    recorded_spans: 0,
+    recorded_traces: 0,
+    errors: 0,
+    open: 0,
+    processes: 0,
+    cost_usd: null,
+    input_tokens: 0,
+    output_tokens: 0,
+  }
   return { ...none, ...spans, ...ai }
 }
 
 async function slowestTraces(reader: SessionReader, limit: number): Promise<ReportData['traces']> {
-  const slowest = await reader.rows<Omit<ReportData['traces'][number], 'waterfall' | 'hidden'>>(
-    `SELECT trace_id, name, start_time, duration_ms, status, spans FROM traces ORDER BY duration_ms DESC LIMIT ${limit}`,
-  )
+  const slowest = await reader.rows<TraceHead>(`SELECT ${TRACE_HEAD} FROM traces ORDER BY duration_ms DESC LIMIT ${limit}`)
   const traces: ReportData['traces'] = []
   for (const trace of slowest) {
-    const waterfall = (await traceRows(reader, trace.trace_id, { collapse: true })).slice(0, MAX_WATERFALL_ROWS)
-    const shown = waterfall.reduce((sum, row) => sum + row.count, 0)
-    traces.push({ ...trace, hidden: trace.spans - shown, waterfall })
+    const { rows, hidden } = await firstRows(reader, trace, MAX_WATERFALL_ROWS)
+    traces.push({ ...trace, hidden, waterfall: rows })
   }
   return traces
 }

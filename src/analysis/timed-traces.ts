@@ -5,6 +5,8 @@ import type { TimedSpan } from './critical-path.ts'
 export interface TimedTrace {
   trace_id: string
   spans: TimedSpan[]
+  /** How many traces it stands for. */
+  weight: number
   /** Ids of the spans that the condition named. */
   matched: ReadonlySet<string>
 }
@@ -24,20 +26,23 @@ export async function* timedTraces(reader: SessionReader, condition: string, lim
   }
 }
 
-async function tracesOf(reader: SessionReader, ids: readonly string[], condition: string): Promise<TimedTrace[]> {
+/** The ended spans of some traces; `condition` says which of them match. */
+export async function tracesOf(reader: SessionReader, ids: readonly string[], condition: string): Promise<TimedTrace[]> {
   const keys = ids.map((id) => `${BigInt(`0x${id}`)}`).join(', ')
-  const rows = await reader.rows<TimedSpan & { trace_id: string; matched: boolean }>(
-    `SELECT trace_id, span_id, parent_id, name, layer, (start_ns - min(start_ns) OVER (PARTITION BY trace_key)) / 1e6 AS start_ms,
+  const rows = await reader.rows<TimedSpan & { trace_id: string; weight: number; matched: boolean }>(
+    `SELECT trace_id, (arg_min(weight, start_ns) OVER (PARTITION BY trace_key))::DOUBLE AS weight, span_id, parent_id, name, layer, (start_ns - min(start_ns) OVER (PARTITION BY trace_key)) / 1e6 AS start_ms,
        start_ms + duration_ms AS end_ms, coalesce(${condition}, false) AS matched
      FROM spans WHERE duration_ms IS NOT NULL AND trace_key IN (${keys})`,
   )
-  const traces = new Map<string, { trace_id: string; spans: TimedSpan[]; matched: Set<string> }>(
-    ids.map((trace_id) => [trace_id, { trace_id, spans: [], matched: new Set() }]),
+  const traces = new Map<string, { trace_id: string; spans: TimedSpan[]; weight: number; matched: Set<string> }>(
+    ids.map((trace_id) => [trace_id, { trace_id, spans: [], weight: 1, matched: new Set() }]),
   )
-  for (const { trace_id, matched, ...span } of rows) {
+  for (const { trace_id, weight, matched, ...span } of rows) {
     const trace = traces.get(trace_id)
-    trace?.spans.push(span)
-    if (matched) trace?.matched.add(span.span_id)
+    if (trace === undefined) continue
+    trace.spans.push(span)
+    trace.weight = weight
+    if (matched) trace.matched.add(span.span_id)
   }
   return [...traces.values()]
 }

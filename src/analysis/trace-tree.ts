@@ -24,6 +24,25 @@ export interface WaterfallRow {
   cpu_ms: number | null
 }
 
+/** A trace without its spans: columns of the view `traces`. */
+export interface TraceHead {
+  trace_id: string
+  name: string
+  start_time: string
+  duration_ms: number
+  status: string
+  spans: number
+}
+
+/** What SQL selects for a `TraceHead`. */
+export const TRACE_HEAD = 'trace_id, name, start_time, duration_ms, status, spans'
+
+/** The first rows of a trace's waterfall, calls of one name taken together, and how many spans no row stands for. */
+export async function firstRows(reader: SessionReader, trace: TraceHead, most: number): Promise<{ rows: WaterfallRow[]; hidden: number }> {
+  const rows = (await traceRows(reader, trace.trace_id, { collapse: true })).slice(0, most)
+  return { rows, hidden: trace.spans - rows.reduce((sum, row) => sum + row.count, 0) }
+}
+
 interface TraceSpan {
   span_id: string
   parent_id: string | null

@@ -1,5 +1,6 @@
 import type { SessionReader } from '../store/query.ts'
 import { childrenOf, rootOf, type TimedSpan } from './critical-path.ts'
+import { quantileOfCalls, weightedSample, type Sample } from './statistics/weighted-sample.ts'
 import { timedTraces } from './timed-traces.ts'
 
 /** The new duration of a span in milliseconds, children included; undefined: as the replay of its children gives it. */
@@ -42,7 +43,7 @@ function moved(moment: number, parentStart: number, done: readonly { recorded: n
   return lastReplayed + (moment - lastRecorded)
 }
 
-/** Traces of one name before and after a change. */
+/** Traces of one name before and after a change; percentiles are weighted by sampling. */
 export interface WhatIfRow {
   name: string
   /** Traces replayed. */
@@ -59,6 +60,8 @@ export interface WhatIf {
   spans: number
   /** Traces that hold one, in the session. */
   touched: number
+  /** Those of them that were replayed. */
+  replayed: number
   /** How far the replay without a change is from what was recorded, in the median of all traces: 0.01 is 1 %. */
   replay_error: number
   rows: WhatIfRow[]
@@ -70,41 +73,43 @@ const MAX_TRACES = 2000
 /** Replays the traces that hold a span `matches` names (at most 2,000, spread over the session) with its duration changed. */
 export async function whatIf(reader: SessionReader, matches: string, newDuration: (ms: number) => number): Promise<WhatIf> {
   const [counts] = await reader.rows<{ spans: number; traces: number }>(
-    `SELECT count(*) AS spans, count(DISTINCT trace_key) AS traces FROM spans WHERE (${matches}) AND duration_ms IS NOT NULL`,
+    `SELECT coalesce(round(sum(n)), 0)::BIGINT AS spans, coalesce(round(sum(w)), 0)::BIGINT AS traces FROM (
+       SELECT sum(weight) AS n, max(weight) AS w FROM spans WHERE (${matches}) AND duration_ms IS NOT NULL GROUP BY trace_key)`,
   )
-  const byName = new Map<string, { recorded: number[]; replayed: number[] }>()
-  const errors: number[] = []
-  for await (const { spans, matched } of timedTraces(reader, matches, MAX_TRACES)) {
+  const byName = new Map<string, { recorded: Sample[]; replayed: Sample[] }>()
+  const errors: Sample[] = []
+  for await (const { spans, weight, matched } of timedTraces(reader, matches, MAX_TRACES)) {
     const root = rootOf(spans)
     if (root === undefined) continue
     const recorded = root.end_ms - root.start_ms
-    errors.push(Math.abs(replay(spans, () => undefined) - recorded) / Math.max(recorded, 1e-6))
+    errors.push({ value: Math.abs(replay(spans, () => undefined) - recorded) / Math.max(recorded, 1e-6), weight })
     const group = byName.get(root.name) ?? { recorded: [], replayed: [] }
     byName.set(root.name, group)
-    group.recorded.push(recorded)
-    group.replayed.push(replay(spans, (span) => (matched.has(span.span_id) ? newDuration(span.end_ms - span.start_ms) : undefined)))
+    group.recorded.push({ value: recorded, weight })
+    const value = replay(spans, (span) => (matched.has(span.span_id) ? newDuration(span.end_ms - span.start_ms) : undefined))
+    group.replayed.push({ value, weight })
   }
-  const rows = [...byName].map(([name, { recorded, replayed }]) => ({
-    name, traces: recorded.length, p50_ms: quantile(recorded, 0.5), p95_ms: quantile(recorded, 0.95),
-    new_p50_ms: quantile(replayed, 0.5), new_p95_ms: quantile(replayed, 0.95),
-  })) // prettier-ignore
+  const rows = [...byName].map(([name, { recorded, replayed }]) => {
+    const [before, after] = [weightedSample(recorded), weightedSample(replayed)]
+    const quantiles = {
+      p50_ms: quantileOfCalls(before, 0.5), p95_ms: quantileOfCalls(before, 0.95),
+      new_p50_ms: quantileOfCalls(after, 0.5), new_p95_ms: quantileOfCalls(after, 0.95),
+    } // prettier-ignore
+    return {
+      saved: before.total * (quantiles.p50_ms - quantiles.new_p50_ms),
+      row: { name, traces: Math.round(before.total), ...quantiles },
+    }
+  })
   return {
     spans: counts?.spans ?? 0,
     touched: counts?.traces ?? 0,
-    replay_error: errors.length === 0 ? 0 : quantile(errors, 0.5),
-    rows: rows.sort((a, b) => b.traces * (b.p50_ms - b.new_p50_ms) - a.traces * (a.p50_ms - a.new_p50_ms) || (a.name < b.name ? -1 : 1)),
+    replayed: Math.round(errors.reduce((sum, { weight }) => sum + weight, 0)),
+    replay_error: errors.length === 0 ? 0 : quantileOfCalls(weightedSample(errors), 0.5),
+    rows: rows.sort((a, b) => b.saved - a.saved || (a.row.name < b.row.name ? -1 : 1)).map(({ row }) => row),
     assumptions: [
       'What began after something else of the same parent had ended still waits for it.',
       'Time of a span outside its children stays as it was; a busy event loop or pool does not get faster or slower.',
       'A child that outlived its parent was not waited for.',
     ],
   }
-}
-
-/** Linear between the two nearest values, as DuckDB's quantile_cont. */
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (sorted.length - 1) * q
-  const low = sorted[Math.floor(at)] ?? 0
-  return low + ((sorted[Math.ceil(at)] ?? low) - low) * (at - Math.floor(at))
 }

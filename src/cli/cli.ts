@@ -5,6 +5,8 @@ import { program } from './program.ts'
 
 // A reader such as `head` that closes the pipe early ends the command without a word.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+// Nobody reads what is said on the way (a closed terminal, `2>&1 | head`): no reason to leave what is under way half done.
+process.stderr.on('error', () => {})
 
 const wantsJson = process.argv.includes('--json') && process.argv[2] !== 'run'
 try {

@@ -6,6 +6,7 @@ import { openSource } from '../store/analytics/source.ts'
 import { hotSources, listSessions, type Session } from '../store/session.ts'
 import type { CommonOptions } from './command.ts'
 import { findSession, sessionsDir } from './open.ts'
+import { counted } from './render/format.ts'
 
 /** A process that can be commanded. */
 export interface LiveProcess {
@@ -46,7 +47,7 @@ export async function findProcess(options: LiveOptions): Promise<LiveProcess> {
   }
   if (matches.length > 1)
     throw new UsageError(
-      `${matches.length} recorded processes are running; say which: ${matches.map((one) => `--pid ${one.pid}`).join(', ')}.`,
+      `${counted(matches.length, 'recorded process')} are running; say which: ${matches.map((one) => `--pid ${one.pid}`).join(', ')}.`,
     )
   return only
 }

@@ -6,6 +6,9 @@ import type { Span } from './span.ts'
 const reflectApply = Reflect.apply
 const storage = new AsyncLocalStorage<Span | undefined>()
 
+/** `run` of the one AsyncLocalStorage, for calls that other functions than `runWith` make. */
+export const storageRun = storage.run.bind(storage)
+
 /** The span that the running code belongs to, or undefined. */
 export function currentSpan(): Span | undefined {
   return storage.getStore()
@@ -18,8 +21,8 @@ export interface SwitchObserver {
   leave(): void
   /** From here to the end of the callback, or the next call, the code of `span` runs. */
   change(span: Span | undefined): void
-  /** A span ends: its own CPU time goes into its notes. */
-  ending(span: Span): void
+  /** A span ends at `endNs`: milliseconds of its own CPU time, to three places; −1 where they are not known. */
+  ending(span: Span, endNs: number): number
 }
 
 /** The observer, or undefined while nothing is profiled: the one thing the hot path looks at. */

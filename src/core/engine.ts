@@ -27,8 +27,11 @@ import type { Span } from './span.ts'
 import { settleStream } from './settle/stream.ts'
 import { unseal } from './sealed.ts'
 import { wrapCache } from './wrap-cache.ts'
-import { ActiveCall, endSpan, startSpan, wrapBinding, wrapTarget } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { ActiveCall, planOf } from './active-call.ts'
+import type { Runtime } from './runtime.ts'
+import { endSpan, startSpan } from './span-life.ts'
+import { wrapTarget } from './wrap.ts'
+import { wrapBinding } from './wrap-binding.ts'
 
 /** One row of the generated registry: enough to know what to hook without loading the integration. */
 export interface RegistryEntry {
@@ -222,7 +225,8 @@ export class Engine {
     const where = integration.name
     const on = (event: string, handler: (message: object) => void): void => {
       diagnosticsChannel.subscribe(`tracing:${definition.name}:${event}`, (message) => {
-        if (!runtime.recording || isSwitchedOff(where) || typeof message !== 'object' || message === null) return
+        // What began while it was recorded is followed to its end.
+        if ((event === 'start' && !runtime.recording) || isSwitchedOff(where) || typeof message !== 'object' || message === null) return
         try {
           handler(message)
         } catch (error) {
@@ -264,7 +268,7 @@ export class Engine {
       const span = stream === undefined ? undefined : spans.get(message)
       if (stream === undefined || span === undefined || span.ended) return finish(message, { ok: true, result })
       const target: AnyTarget = { ...CHANNEL_TARGET, stream, end: (_call, outcome) => channel.end?.(message, outcome) }
-      settleStream(new ActiveCall(span, where, runtime, target, { self: undefined, args: [], module }, undefined), result)
+      settleStream(new ActiveCall(span, where, runtime, planOf(target), { self: undefined, args: [], module }, undefined), result)
     })
   }
 

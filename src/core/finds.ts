@@ -1,7 +1,8 @@
 import { guard } from './guard.ts'
 import type { Finds, LoadedModule, Target } from './integration.ts'
-import { disguise, wrapOnce, wrapTarget } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise, wrapOnce } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
+import { wrapTarget } from './wrap.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>

@@ -1,8 +1,9 @@
 import { guard } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
 import { derivedFrom, originalOf, standInFor } from './stand-in.ts'
-import { disguise, targetInvoke, wrapOnce } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise, wrapOnce, type Invoke } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
+import { targetInvoke } from './wrap.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
@@ -60,11 +61,19 @@ function wrapMade(
       const madeOf = [...args]
       const made: unknown = Reflect.apply(fn, self, args)
       if (typeof made !== 'function') return made
-      const wrap = () =>
-        disguise(made as AnyFunction, targetInvoke(made as AnyFunction, { ...target, madeOf }, layer, integration, module, runtime))
+      const wrap = () => {
+        const invoke = targetInvoke(made as AnyFunction, target, layer, integration, module, runtime, madeOf)
+        return target.onlyCalled === true ? undisguised(invoke) : disguise(made as AnyFunction, invoke)
+      }
       return guard(integration, wrap) ?? made
     }),
   )
+}
+
+function undisguised(invoke: Invoke): AnyFunction {
+  return function (this: unknown, ...args: unknown[]): unknown {
+    return invoke(this, args)
+  }
 }
 
 type Wrap = (fn: AnyFunction, key: string | undefined) => AnyFunction

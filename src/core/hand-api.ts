@@ -9,10 +9,38 @@ export interface HandApi {
   span<T>(name: string, layer: Layer, fn: (span: SpanHandle) => T, attributes?: Attributes): T
   wrap<F extends AnyFunction>(name: string, layer: Layer, fn: F, attributes?: Attributes): F
   start(name: string, layer: Layer, attributes?: Attributes): SpanHandle & Disposable
+  /** As `start`, without making it the current span; `variant` is the version of the code that it measures. */
+  open(name: string, layer: Layer, attributes: Attributes, variant: CodeVariant | undefined): SpanHandle
   current(): SpanHandle | undefined
   event(name: string, attributes: Attributes): void
   snapshot(name: string, read: () => unknown, options: StateOptions): StateHandle
   cache(record: CacheRecord): void
+  reward(record: RewardRecord): void
+}
+
+/** What an answer or a choice turned out to be worth. */
+export interface RewardRecord {
+  /** What was taken: a model, a prompt, a route. A name with few values. */
+  option: string
+  /** How good it was; larger is better, `true` is 1. */
+  value: number | boolean
+  /** What was decided, where an app has more than one choice to learn; default `reward`. */
+  choice?: string
+  /** What the best option would have been worth here, where that is known: regret is counted against it. */
+  best?: number
+  /** The span it is about, or its ids kept until the reward is known; default: the current one. */
+  span?: { readonly traceId: string; readonly spanId: string }
+  /** Id of the model's answer (`completion.id`), by which its call is found. */
+  responseId?: string
+  explanation?: string
+}
+
+/** A version of a function's source; the same object for every span of it. */
+export interface CodeVariant {
+  /** SHA-256 of its tokens, 32 hex digits. */
+  readonly hash: string
+  readonly name: string
+  readonly source: string
 }
 
 /** One operation of a cache of the app's own. */

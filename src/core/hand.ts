@@ -1,15 +1,19 @@
 import { currentSpan, enterScope, runWith } from './context.ts'
 import { guard, noteFault } from './guard.ts'
-import type { HandApi, SpanHandle, StateHandle } from './hand-api.ts'
+import { recordReward } from './hand-reward.ts'
+import type { CodeVariant, HandApi, SpanHandle, StateHandle } from './hand-api.ts'
 import { hex32 } from './ids.ts'
 import type { Attributes, Layer, SpanStart, Target } from './integration.ts'
+import { seeingCalls, takeThrown } from './see-thrown.ts'
 import { settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
 import type { StateSnapshots } from './state-snapshots.ts'
 import { recordCacheOperation } from './wrap-cache.ts'
-import { ActiveCall, disguise, endSpan, startSpan } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { ActiveCall, planOf } from './active-call.ts'
+import { disguise } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
+import { endSpan, startSpan } from './span-life.ts'
 
 type Callable = (...args: unknown[]) => unknown
 
@@ -26,7 +30,7 @@ export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi
               startSpan(started, layer, INTEGRATION, currentSpan(), runtime),
               INTEGRATION,
               runtime,
-              target,
+              target && planOf(target),
               target && NO_CALL,
               undefined,
             ),
@@ -45,6 +49,12 @@ export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi
       const active = begin({ name, attributes }, layer)
       return active === undefined ? absentHandle : scopeOf(active.span, runtime)
     },
+    open(name, layer, attributes, variant) {
+      const active = begin({ name, attributes }, layer)
+      if (active === undefined) return absentHandle
+      if (variant !== undefined) guard(INTEGRATION, () => noteVariant(active.span, variant, layer, runtime))
+      return new LiveHandle(active.span, runtime)
+    },
     current() {
       const span = currentSpan()
       return span === undefined ? undefined : new LiveHandle(span, runtime)
@@ -56,10 +66,22 @@ export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi
     cache(record) {
       if (runtime.recording) guard(INTEGRATION, () => recordCacheOperation(record, INTEGRATION, runtime))
     },
+    reward(record) {
+      if (runtime.recording) guard(INTEGRATION, () => recordReward(record, runtime))
+    },
     snapshot(name, read, options) {
       return guard('snapshot', () => states.add(name, read, options)) ?? absentState
     },
   }
+}
+
+const notedVariants = new WeakSet<CodeVariant>()
+
+function noteVariant(span: Span, variant: CodeVariant, layer: Layer, runtime: Runtime): void {
+  span.variant = variant.hash
+  if (notedVariants.has(variant)) return
+  notedVariants.add(variant)
+  runtime.recorder.fact('variant', { ...variant, layer })
 }
 
 type Begin = (started: SpanStart, layer: Layer, target?: ResultTarget) => ActiveCall | undefined
@@ -95,12 +117,14 @@ function wrapCallable(name: string, layer: Layer, fn: Callable, attributes: Attr
 
 /** Runs `fn` in the span and ends it by what came back: value, promise, or (async) iterator. */
 export function runActive(active: ActiveCall, fn: Callable, self: unknown, args: unknown[]): unknown {
+  const calls = seeingCalls()
   let result: unknown
+  let threw = true
   try {
-    result = runWith(active.span, fn as (...args: never[]) => unknown, self, args)
-  } catch (error) {
-    active.end({ ok: false, error })
-    throw error
+    result = calls.run(active.span, Reflect.apply, fn, self, args)
+    threw = false
+  } finally {
+    if (threw) active.endThrown(takeThrown())
   }
   if (typeof result !== 'object' || result === null) {
     active.end({ ok: true, result })

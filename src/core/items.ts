@@ -2,7 +2,9 @@ import { types } from 'node:util'
 import { guard, isSwitchedOff } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
 import { replaceMethod } from './settle/iterator.ts'
-import { beginCall, disguise, wrapOnce, type ActiveCall, type Runtime } from './wrap.ts'
+import { beginCall, planOf, type ActiveCall } from './active-call.ts'
+import { disguise, wrapOnce } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
@@ -25,7 +27,7 @@ export function wrapItems(
     disguise(fn, (self, args) => {
       const iterator = Reflect.apply(fn, self, args)
       if (runtime.recording && typeof iterator === 'object' && iterator !== null) {
-        const begin = (value: unknown) => beginCall({ self, args: [value], module }, target, layer, integration, undefined, runtime)
+        const begin = (value: unknown) => beginCall({ self, args: [value], module }, planOf(target), layer, integration, undefined, runtime)
         guard(integration, () => watchItems(iterator, begin, runtime, integration))
       }
       return iterator

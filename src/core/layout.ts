@@ -19,6 +19,8 @@ export const Header = {
   owner: 8,
   ended: 9,
   sequence: 10,
+  /** 1 while the writer looks seldom: whoever writes then wakes it. */
+  writerDozes: 11,
   counters: 16,
 } as const
 
@@ -115,8 +117,20 @@ export const SlotField = {
   kind: 52,
 } as const
 
-/** What the writer thread tells the app thread, in a SharedArrayBuffer of 32-bit words. */
-export const WriterWord = { state: 0, progress: 1, flushRequested: 2, flushDone: 3, warned: 4, gate: 5 } as const
+/** What the writer thread tells the app's threads, in a SharedArrayBuffer of 32-bit words. `asked` counts what it asks the worker threads for. */
+export const WriterWord = {
+  state: 0,
+  progress: 1,
+  flushRequested: 2,
+  flushDone: 3,
+  warned: 4,
+  gate: 5,
+  wake: 6,
+  asked: 7,
+  askedProfileMs: 8,
+  askedRecording: 9,
+  askedProfiles: 10,
+} as const
 /**
  * What keeps the writer thread from being ended inside native code, where that aborts the whole process: the writer is `busy` while it
  * works, the app thread closes the gate before its process ends, and neither does so while the other has it.

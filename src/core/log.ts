@@ -4,8 +4,8 @@ import { isSwitchedOff, noteFault } from './guard.ts'
 import { hex32 } from './ids.ts'
 import type { Call, LoadedModule, Log, LogChannel, LogIds, LogLine } from './integration.ts'
 import type { Span } from './span.ts'
-import { disguise, wrapOnce } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise, wrapOnce } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
 
 // Lines of logs: what a logger writes is stored with the span in which it was written. No logging call is made here, and what the
 // logger writes is not touched, except for the ids where the user asked for them.

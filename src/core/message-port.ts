@@ -6,8 +6,8 @@ import { guard } from './guard.ts'
 import { hiddenState } from './hidden-state.ts'
 import type { MessageLane, PortLanes, PortRegister } from './message-lane.ts'
 import type { RemoteContext } from './recorder.ts'
-import { disguise } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
 
 const { MessagePort } = workerThreads
 type AnyFunction = (...args: unknown[]) => unknown

@@ -4,8 +4,8 @@ import { isSwitchedOff, noteFault } from './guard.ts'
 import type { Messages, SpanEnd } from './integration.ts'
 import { traceparentOf } from './recorder.ts'
 import type { Span } from './span.ts'
-import { endSpan, startSpan } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import type { Runtime } from './runtime.ts'
+import { endSpan, startSpan } from './span-life.ts'
 
 // Libraries that tell about one operation on several plain channels (undici) instead of one TracingChannel.
 
@@ -26,7 +26,8 @@ export function subscribeMessages(definition: Messages<never>, layer: string, in
   const unsubscribers: (() => void)[] = []
   const on = (name: string, handler: (message: object) => void): void => {
     const subscriber = (message: unknown): void => {
-      if (!runtime.recording || isSwitchedOff(integration)) return
+      // What began while it was recorded is followed to its end.
+      if ((name === begin && !runtime.recording) || isSwitchedOff(integration)) return
       try {
         handler(message as object)
       } catch (error) {

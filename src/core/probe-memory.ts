@@ -1,4 +1,5 @@
-// What the app thread tells the writer thread about itself, in shared memory: answers to the writer's questions and pauses of the collector.
+// What a thread of the app tells the writer thread about itself, in shared memory: answers to the writer's questions and pauses of the
+// collector. The main thread is asked by messages; worker threads have no channel to the writer and find the questions here, too.
 //
 //   words (i32)            values (f64)            collections (f64)
 //   0  64 bytes            64 … 1088               1088 …: GC_ENTRIES × [start ns, duration ns, kind, heap used after]
@@ -10,8 +11,8 @@ const GC_FIELDS = 4
 /** How many collections the app thread keeps until the writer has read them. */
 export const GC_ENTRIES = 512
 
-/** 32-bit words of the probe memory. */
-export const ProbeWord = { pong: 0, sample: 1, collections: 2, presence: 3 } as const
+/** 32-bit words of the probe memory. The last three are the writer's, for worker threads: the numbers of its latest questions, and what it notifies. */
+export const ProbeWord = { pong: 0, sample: 1, collections: 2, presence: 3, wantedPong: 4, wantedSample: 5, asked: 6 } as const
 
 /** Doubles of the probe memory: times in ns or ms as named, sizes in bytes, cumulative where they only grow. */
 export const ProbeValue = {
@@ -45,7 +46,7 @@ export interface ProbeMemory {
   collections: Float64Array
 }
 
-/** Shared memory for the probe of one process. */
+/** Shared memory for the probe of one thread. */
 export function createProbeMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORD_BYTES + (VALUE_COUNT + GC_ENTRIES * GC_FIELDS) * 8)
 }

@@ -1,7 +1,7 @@
 import { nowNs } from './clock.ts'
 import { switchObserver } from './context.ts'
-import { ATTRIBUTE_ROOM, attributesWritten, prepareAttributes, writeAttributes } from './encode.ts'
-import { recordedMessage } from './error-messages.ts'
+import { ATTRIBUTE_ROOM, attributesWritten, defineAttributes, writeAttributes, writeNumber, writeUtf8 } from './encode.ts'
+import { errorMessage, errorType } from './error-facts.ts'
 import { hex32, nextSpanLow, random32, spanHigh } from './ids.ts'
 import type { Attributes, LogLine, Payload, SpanKind } from './integration.ts'
 import { FactKind, LogFlag, PayloadFlag, RecordType, SpanField, SpanFlag, SpanKindCode, StatusCode } from './layout.ts'
@@ -86,7 +86,7 @@ export class Recorder {
         flags |= SpanFlag.remoteParent
       }
     }
-    const kindCode = kind === undefined ? 0 : SpanKindCode[kind]
+    const kindCode = codeOf(kind)
     const span = new Span(
       spanHigh(startNs),
       nextSpanLow(),
@@ -127,17 +127,24 @@ export class Recorder {
     span.ended = true
     const { ring } = this
     ring.closeSlot(span.slot)
-    if (switchObserver !== undefined) switchObserver.ending(span)
+    const endNs = nowNs()
+    const cpuMs = switchObserver === undefined ? -1 : switchObserver.ending(span, endNs)
     const { attributes, notes } = span
     span.attributes = null
     span.notes = null
     if (span.weight <= 0) return
-    const endNs = nowNs()
     const integration = ring.internRepeated(span.integration)
     const variant = span.variant === '' ? 0 : ring.intern(span.variant)
     const end = endAttributes ?? null
-    if (attributes !== null || notes !== null || end !== null) prepareAttributes(ring, attributes, notes, end)
-    const at = ring.reserve(SpanField.attributes + ATTRIBUTE_ROOM, false)
+    const cpuKey = cpuMs < 0 ? 0 : ring.intern(SELF_CPU)
+    const room = SpanField.attributes + ATTRIBUTE_ROOM
+    let at = ring.reserve(room, false)
+    let offset = at < 0 ? at : writeAttributes(ring, at + SpanField.attributes, at + room, attributes, notes, end, false)
+    if (offset < 0 && at >= 0) {
+      defineAttributes(ring, attributes, notes, end)
+      at = ring.reserve(room, false)
+      if (at >= 0) offset = writeAttributes(ring, at + SpanField.attributes, at + room, attributes, notes, end, true)
+    }
     if (at < 0) {
       ring.count('spans_dropped')
       return
@@ -155,11 +162,12 @@ export class Recorder {
     view.setUint32(at + SpanField.integration, integration, true)
     view.setUint32(at + SpanField.variant, variant, true)
     view.setFloat32(at + SpanField.weight, span.weight, true)
-    const offset = writeAttributes(ring, at + SpanField.attributes, at + SpanField.attributes + ATTRIBUTE_ROOM, attributes, notes, end)
+    // Not by way of an object: this is paid for every span while the CPU is profiled.
+    if (cpuKey !== 0) offset = writeNumber(ring, offset, at + room, cpuKey, cpuMs)
     view.setUint16(at + SpanField.attributeCount, attributesWritten(), true)
     view.setUint16(at + SpanField.attributeCount + 2, 0, true)
     // Counted first: at exit, every commit is stored at once, with the counters of that moment.
-    ring.count('spans_written')
+    ring.countSpan()
     ring.commit(at, offset)
     if (this.onEnd !== undefined) this.onEnd(span)
   }
@@ -183,7 +191,7 @@ export class Recorder {
     if (span.weight <= 0) return
     const { ring } = this
     const nameId = ring.intern(name)
-    prepareAttributes(ring, attributes, null, null)
+    defineAttributes(ring, attributes, null, null)
     const at = ring.reserve(32 + ATTRIBUTE_ROOM, false)
     if (at < 0) {
       ring.count('events_dropped')
@@ -195,7 +203,7 @@ export class Recorder {
     view.setInt32(at + 12, span.idHigh, true)
     view.setFloat64(at + 16, nowNs(), true)
     view.setUint32(at + 24, nameId, true)
-    const offset = writeAttributes(ring, at + 32, at + 32 + ATTRIBUTE_ROOM, attributes, null, null)
+    const offset = writeAttributes(ring, at + 32, at + 32 + ATTRIBUTE_ROOM, attributes, null, null, true)
     view.setUint32(at + 28, attributesWritten(), true)
     ring.commit(at, offset)
   }
@@ -206,7 +214,7 @@ export class Recorder {
     const isObject = typeof error === 'object' && error !== null
     this.event(span, 'exception', {
       'exception.type': errorType(error),
-      'exception.message': message !== undefined ? message : isObject ? messageOf(error) : typeof error === 'string' ? error : undefined,
+      'exception.message': message !== undefined ? message : isObject ? errorMessage(error) : typeof error === 'string' ? error : undefined,
       'exception.stacktrace': isObject ? stackFrames(error) : undefined,
     })
   }
@@ -245,7 +253,7 @@ export class Recorder {
     const { text, cut, json } = boundedText(value, this.settings.payloadChars)
     const at = this.reservePayload(payload.role, text.length * 3)
     if (at < 0) return
-    const bytes = ring.bytes.utf8Write(text, at + 32, text.length * 3)
+    const bytes = writeUtf8(ring.bytes, text, at + 32, text.length * 3)
     this.commitPayload(span, at, bytes, cut ? (typeof value === 'string' ? value.length : -1) : bytes, cut, json)
   }
 
@@ -358,8 +366,16 @@ export class Recorder {
   }
 }
 
+const SELF_CPU = 'perf.cpu.self_ms'
 const MAX_LOG_CHARS = 8192
 const NO_FIELDS = { text: '', cut: false }
+
+// A keyed look-up that sees several keys costs more than the comparisons.
+function codeOf(kind: SpanKind | undefined): number {
+  if (kind === undefined) return SpanKindCode.internal
+  if (kind === 'client') return SpanKindCode.client
+  return kind === 'server' ? SpanKindCode.server : SpanKindCode[kind]
+}
 
 /** What comes in from outside begins a trace of its own, wherever its server was started. */
 function isOwnTrace(kind: SpanKind | undefined): boolean {
@@ -370,20 +386,6 @@ function isOwnTrace(kind: SpanKind | undefined): boolean {
 export function traceparentOf(span: Span): string {
   const { a, b, c, d } = span.trace
   return `00-${hex32(a)}${hex32(b)}${hex32(c)}${hex32(d)}-${hex32(span.idHigh)}${hex32(span.idLow)}-0${span.weight > 0 ? '1' : '0'}`
-}
-
-function messageOf(error: object): string | undefined {
-  return recordedMessage(error, ownText(error, 'message'))
-}
-
-/** `error.type` of a thrown value: its `code` when it is a system error, else its class name. */
-export function errorType(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? 'string' : '_OTHER'
-  const name = ownText(error, 'name')
-  if (name !== '' && name !== 'Error') return name
-  const constructor = (Object.getPrototypeOf(error) as { constructor?: unknown } | null)?.constructor
-  const className = typeof constructor === 'function' ? constructor.name : ''
-  return className !== '' && className !== 'Object' ? className : name || '_OTHER'
 }
 
 const MAX_STACK_CHARS = 4000

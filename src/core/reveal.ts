@@ -3,8 +3,7 @@ import { guard } from './guard.ts'
 import { origins } from './origin.ts'
 import { patchPath } from './patch.ts'
 import { settlePromise } from './settle/promise.ts'
-import { disguise } from './wrap.ts'
-import type { Invoke } from './wrap.ts'
+import { disguise, type Invoke } from './disguise.ts'
 
 // Classes that a module does not export show in what its functions give and are given: `connect().request` is the method `request`
 // of what `connect` returns or promises, `prepare(=>).execute` that of what `prepare` hands to its

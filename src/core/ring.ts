@@ -44,6 +44,10 @@ export class Ring {
   readonly capacity: number
   /** Called when the first span begins. */
   onFirstSpan: (() => void) | undefined = undefined
+  /** Called when something is written while the writer looks seldom. */
+  onWake: (() => void) | undefined = undefined
+  /** Ids of the keys of attributes, negative where their values are interned, too. */
+  readonly keys = new Map<string, number>()
   private readonly mask: number
   private readonly strings = new Map<string, number>()
   private readonly freeSlots: number[] = []
@@ -103,11 +107,22 @@ export class Ring {
     this.view.setUint32(offset, length, true)
     this.writePosition = (this.writePosition + length) | 0
     Atomics.store(this.header, Header.writePosition, this.writePosition)
+    if (Atomics.load(this.header, Header.writerDozes) === 1) this.wake()
+  }
+
+  private wake(): void {
+    this.header[Header.writerDozes] = 0
+    this.onWake?.()
   }
 
   /** Id of an interned string, defining it on first use; 0 when the table is full or the text too long. */
   intern(text: string): number {
     return this.strings.get(text) ?? this.define(text)
+  }
+
+  /** Id of a string that is defined; else undefined. */
+  idOf(text: string): number | undefined {
+    return this.strings.get(text)
   }
 
   /** As `intern`, for texts that are mostly the same as last time (layer, integration): no hash look-up then. */
@@ -138,6 +153,11 @@ export class Ring {
     this.commit(at, at + 16 + bytes)
     this.strings.set(text, id)
     return id
+  }
+
+  /** As `count('spans_written')`, without looking the counter up: once per span. */
+  countSpan(): void {
+    this.header[SPANS_WRITTEN] = (this.header[SPANS_WRITTEN] as number) + 1
   }
 
   /** Adds to a cumulative counter that every report shows. */
@@ -174,6 +194,7 @@ export class Ring {
     words[word + SlotField.layer / 4] = span.layerId
     words[word + SlotField.kind / 4] = span.kind
     Atomics.store(words, word, 1)
+    if (Atomics.load(this.header, Header.writerDozes) === 1) this.wake()
     return slot
   }
 
@@ -209,4 +230,5 @@ export interface Trace {
   readonly state?: string | undefined
 }
 
+const SPANS_WRITTEN = Header.counters + COUNTERS.indexOf('spans_written')
 const counterIndex = Object.fromEntries(COUNTERS.map((name, index) => [name, index])) as Record<Counter, number>

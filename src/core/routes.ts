@@ -2,8 +2,8 @@ import { currentSpan } from './context.ts'
 import { guard } from './guard.ts'
 import type { LoadedModule, Target } from './integration.ts'
 import { askForFirsts, setRouteOfTrace } from './request-route.ts'
-import { disguise, wrapOnce } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise, wrapOnce } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyTarget = Target<{ self: unknown; args: unknown[]; result: unknown }>
@@ -19,7 +19,7 @@ export function wrapRouting(
   askForFirsts()
   return wrapOnce(original, routeOf, (fn) =>
     disguise(fn, (self, args) => {
-      const trace = runtime.recording ? currentSpan()?.trace : undefined
+      const trace = currentSpan()?.trace
       if (trace !== undefined && runtime.fault !== integration) {
         const route = guard(integration, () => routeOf({ self, args, module }))
         if (route !== undefined) setRouteOfTrace(trace, route)

@@ -4,8 +4,9 @@ import { resultTarget, runActive } from './hand.ts'
 import type { SpanStart } from './integration.ts'
 import { createToolRuntime } from './tool-runtime.ts'
 import type { AnyFunction, ToolFileMeta, ToolMeta, ToolRuntime } from './tool-runtime.ts'
-import { ActiveCall, startSpan } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { ActiveCall, planOf } from './active-call.ts'
+import type { Runtime } from './runtime.ts'
+import { startSpan } from './span-life.ts'
 
 const INTEGRATION = 'tools'
 const toolTarget = resultTarget('tool')
@@ -50,5 +51,5 @@ function begin(runtime: Runtime, meta: ToolMeta, attributes: SpanStart['attribut
   }
   const span = startSpan(started, 'tool', INTEGRATION, currentSpan(), runtime)
   span.variant = meta.hash
-  return new ActiveCall(span, INTEGRATION, runtime, toolTarget, { self, args, module: MODULE }, undefined)
+  return new ActiveCall(span, INTEGRATION, runtime, planOf(toolTarget), { self, args, module: MODULE }, undefined)
 }

@@ -1,16 +1,18 @@
 import { cacheMeters, type CacheMeter } from './cache-meter.ts'
 import { placeOfUse } from './cache-place.ts'
-import { currentSpan, runWith } from './context.ts'
+import { currentSpan } from './context.ts'
 import { isSwitchedOff, noteFault } from './guard.ts'
 import { hiddenState } from './hidden-state.ts'
 import type { Attributes, CacheTarget, Call, LoadedModule, Outcome, SpanEnd } from './integration.ts'
 import type { CacheRecord } from './hand-api.ts'
 import type { Recorder } from './recorder.ts'
+import { seeingCalls, takeThrown } from './see-thrown.ts'
 import type { Ending } from './settle/ending.ts'
 import { settlePromise } from './settle/promise.ts'
 import type { Span } from './span.ts'
-import { disguise, dress, endSpan, wrapOnce } from './wrap.ts'
-import type { Runtime } from './wrap.ts'
+import { disguise, dress, wrapOnce } from './disguise.ts'
+import type { Runtime } from './runtime.ts'
+import { endSpan } from './span-life.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
 type AnyCacheTarget = CacheTarget<{ self: unknown; args: unknown[]; result: unknown }>
@@ -47,7 +49,6 @@ export function wrapCache(
 function getBody(fn: AnyFunction, recording: CacheRecording): AnyFunction {
   return {
     method(this: unknown, key?: unknown): unknown {
-      // eslint-disable-next-line prefer-rest-params -- see above
       const result = arguments.length === 1 ? fn.call(this, key) : apply(fn, this, arguments)
       recording.got(this, key, result !== undefined)
       return result
@@ -133,15 +134,16 @@ class CacheRecording {
         if (span !== undefined) endSpan(this.runtime, span, outcome, more)
       })
     }
+    const calls = seeingCalls()
     let result: unknown
+    let threw = true
     use.busy = true
     try {
-      result = span === undefined ? apply(fn, self, args) : runWith(span, fn, self, args)
-    } catch (error) {
-      end({ ok: false, error })
-      throw error
+      result = span === undefined ? calls.apply(fn, self, args) : calls.run(span, apply, fn, self, args)
+      threw = false
     } finally {
       use.busy = false
+      if (threw) end({ ok: false, error: takeThrown()?.error })
     }
     return settlePromise({ end } as Ending, result)
   }

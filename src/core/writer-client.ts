@@ -76,6 +76,13 @@ export function startWriter(file: string, control: SharedArrayBuffer, workerData
   }
 }
 
+/** Wakes a writer that looks seldom, from any thread of its process. Never throws, nor waits. */
+export function wakeWriter(control: SharedArrayBuffer): void {
+  const words = new Int32Array(control)
+  Atomics.add(words, WriterWord.wake, 1)
+  Atomics.notify(words, WriterWord.wake)
+}
+
 function waitForFlush(words: Int32Array, wanted: number): boolean {
   let progress = Atomics.load(words, WriterWord.progress)
   let stillMs = 0

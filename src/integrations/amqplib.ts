@@ -102,6 +102,7 @@ export default defineIntegration({
       path: 'BaseChannel.prototype.registerConsumer',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self, args: [tag] }) {
         const state = channels.get(self)
         const consumer = state?.asked.shift()
@@ -114,6 +115,7 @@ export default defineIntegration({
       path: 'Channel.prototype.toClosed',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self }) {
         settle(self, undefined, true, undefined)
         return undefined
@@ -129,6 +131,7 @@ function modelTargets(file: string) {
       path: `Channel.prototype.${method}`,
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self, args }) {
         const { tag, upTo, requeue } = how(args)
         settle(self, tag, upTo, { 'perf.messaging.settled': method.replace('All', ''), 'perf.messaging.requeued': requeue })
@@ -161,6 +164,7 @@ function modelTargets(file: string) {
       path: 'Channel.prototype.consume',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self, args: [queue, , options] }) {
         stateOf(self).asked.push({ queue, noAck: options?.noAck === true })
         return undefined

@@ -36,6 +36,7 @@ function routerTargets(
       versions,
       module,
       settles: 'return',
+      follows: true,
       start({ self, args }) {
         const path = pathArgument(args)
         if (Array.isArray(self.stack)) pendingMounts.set(self, [...(pendingMounts.get(self) ?? []), { at: self.stack.length, path }])
@@ -48,6 +49,7 @@ function routerTargets(
       versions,
       module,
       settles: 'return',
+      follows: true,
       start({ self }) {
         if (pendingMounts.get(self) !== undefined) markLayers(self)
         return undefined
@@ -59,6 +61,7 @@ function routerTargets(
       versions,
       module,
       settles: 'return',
+      follows: true,
       start({ self, args: [request] }) {
         const template = layerTemplates.get(self)
         if (template !== undefined && self.route === undefined) addMount(request, request.baseUrl, template)
@@ -71,6 +74,7 @@ function routerTargets(
       versions,
       module,
       settles: 'return',
+      follows: true,
       start({ args: [error, request] }) {
         setRequestError(request, error)
         return undefined
@@ -82,6 +86,7 @@ function routerTargets(
       versions,
       module,
       settles: 'return',
+      follows: true,
       start({ self, args: [request] }) {
         // An unknown mount (a router called by the app's own middleware): `/*`, never the raw path.
         setRoute(request, joinPaths(mountTemplate(request, request.baseUrl) ?? '/*', templateOf(self.path)))
@@ -93,7 +98,7 @@ function routerTargets(
 
 export default defineIntegration({
   name: 'express',
-  module: ['express', 'router'],
+  module: ['express', 'router', 'finalhandler'],
   kind: 'http',
   records: {
     spans: ['no spans of its own: the route of the request it serves'],
@@ -111,6 +116,20 @@ export default defineIntegration({
       'handle_error',
     ),
     ...routerTargets('router', '>=2.0.0 <3', { route: 'lib/route', layer: 'lib/layer' }, 'handleRequest', 'handleError'),
+    // What answers an error that no handler of the app took.
+    target<{ args: [unknown] }>({
+      module: 'finalhandler',
+      path: 'default',
+      given: 'result',
+      onlyCalled: true,
+      versions: '>=1.0.0 <3',
+      settles: 'return',
+      follows: true,
+      start({ args: [error], madeOf: [request] = [] }) {
+        if (error !== undefined && error !== null && typeof request === 'object' && request !== null) setRequestError(request, error)
+        return undefined
+      },
+    }),
   ],
 })
 

@@ -30,6 +30,7 @@ export default defineIntegration({
       path: 'prototype.send',
       versions: '>=4.0.0 <6',
       settles: 'return',
+      follows: true,
       start({ self: { request }, args: [payload] }) {
         const { raw, routeOptions } = request
         const route = routeOptions === undefined ? request.routerPath : routeOptions.url

@@ -73,6 +73,7 @@ function clientEvents(name: string): ReturnType<typeof target>[] {
       path,
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self, args: [event, value] }) {
         if (event === 'error') endClientStream(self, statusOfError(value), value)
         else if (event === 'status') endClientStream(self, statusOfError(value), undefined)
@@ -91,6 +92,7 @@ function serverEvents(name: string): ReturnType<typeof target>[] {
       path,
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self, args: [event, value] }) {
         if (event === 'finish') endServerStream(self, 0, undefined)
         else if (event === 'error') endServerStream(self, statusOfError(value), value)
@@ -122,6 +124,7 @@ export default defineIntegration({
       path: 'Server.prototype._setupHandlers',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ args: [server] }) {
         http2Servers.set(server, true)
         return undefined

@@ -24,6 +24,7 @@ function handlersOf(router: string, name: string): ReturnType<typeof target> {
     given: '2.0',
     versions: '>=3.12.0 <5',
     settles: 'return',
+    follows: true,
     start({ args: [{ env, req }] }) {
       const request = env?.incoming
       if (typeof request !== 'object' || request === null) return undefined

@@ -83,6 +83,7 @@ export default defineIntegration({
       path: 'ClientRequest.prototype.emit',
       versions: '*',
       settles: 'return',
+      follows: true,
       start({ self, args: [event, value] }) {
         switch (event) {
           case 'response':
@@ -108,6 +109,7 @@ export default defineIntegration({
       path: 'ClientRequest.prototype.destroy',
       versions: '*',
       settles: 'return',
+      follows: true,
       start({ self, args: [error] }) {
         const seen = events.get(self)
         if (seen !== undefined && !self.destroyed && (error === undefined || error === null)) seen.destroyed = true

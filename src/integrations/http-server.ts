@@ -18,6 +18,7 @@ function exchange(module: string, path: string): ReturnType<typeof target> {
     versions: '*',
     settles: 'observed',
     dispatched: true,
+    events: ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'connect'],
     start({ args: [event, request, response] }) {
       switch (event) {
         case 'request':
@@ -88,13 +89,15 @@ export default defineIntegration({
     exchange('https', 'Server.prototype.emit'),
     // Takes HTTP/1 as well with `allowHTTP1`; its streams are the integration http2-server's.
     exchange('http2', 'createSecureServer().emit'),
-    target<{ self: ServerResponse; args: [event: string] }>({
+    target<{ self: ServerResponse; args: unknown[] }>({
       module: 'http',
       path: 'ServerResponse.prototype.emit',
       versions: '*',
       settles: 'return',
-      start({ self: { req }, args: [event] }) {
-        if (event === 'close') endExchange(req)
+      follows: true,
+      events: ['close'],
+      start({ self: { req } }) {
+        endExchange(req)
         return undefined
       },
     }),
@@ -106,6 +109,7 @@ export default defineIntegration({
       path: 'IncomingMessage.prototype._destroy',
       versions: '*',
       settles: 'return',
+      follows: true,
       start({ self, args: [error] }) {
         if (error !== null && error !== undefined) endExchange(self)
         return undefined

@@ -98,6 +98,7 @@ export default defineIntegration({
       path: 'connect().request().emit',
       versions: '*',
       settles: 'return',
+      follows: true,
       start({ self, args: [event, value, , rawHeaders] }) {
         switch (event) {
           case 'response': {
@@ -123,6 +124,7 @@ export default defineIntegration({
         path: `connect().request().${name}`,
         versions: '*',
         settles: 'return',
+        follows: true,
         start({ self }) {
           const seen = events.get(self)
           if (seen === undefined || self.closed || self.destroyed || self.readableEnded) return undefined

@@ -110,6 +110,7 @@ function destruction(path: string): ReturnType<typeof target> {
     path,
     versions: '*',
     settles: 'return',
+    follows: true,
     start({ self }) {
       const state = stateOf(self)
       const end = state?.end

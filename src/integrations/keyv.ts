@@ -4,13 +4,16 @@ import { cacheTarget, defineIntegration, type Call } from '../core/integration.t
 
 interface Keyv {
   opts?: { namespace?: string; ttl?: number }
+  /** Since 6, which has no `opts`. */
+  _namespace?: string
+  _ttl?: number
 }
 
 type Key = string | string[]
 type GetCall = { self: Keyv; args: [key: Key]; result: unknown }
 type SetCall = { self: Keyv; args: [key: string, value: unknown, ttl?: number]; result: unknown }
 
-const keyv = { versions: '>=4.0.0 <6', settles: 'promise' as const, named }
+const keyv = { versions: '>=4.0.0 <7', settles: 'promise' as const, named }
 
 export default defineIntegration({
   name: 'keyv',
@@ -31,20 +34,20 @@ export default defineIntegration({
   },
   targets: [
     cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.get', operation: 'get', asked, hits }),
-    cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.getMany', versions: '>=5.0.0 <6', operation: 'get', asked, hits }),
+    cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.getMany', versions: '>=5.0.0 <7', operation: 'get', asked, hits }),
     cacheTarget<SetCall>({
       ...keyv,
       path: 'default.prototype.set',
       operation: 'set',
-      ttlMs: ({ self, args: [, , ttl] }) => ttl ?? self.opts?.ttl,
+      ttlMs: ({ self, args: [, , ttl] }) => ttl ?? self.opts?.ttl ?? self._ttl,
     }),
     cacheTarget<GetCall>({ ...keyv, path: 'default.prototype.delete', operation: 'delete' }),
   ],
 })
 
 /** `keyv` is what 4 calls a cache that was given no name. */
-function named({ opts }: Keyv): string | undefined {
-  const namespace = opts?.namespace
+function named({ opts, _namespace }: Keyv): string | undefined {
+  const namespace = opts?.namespace ?? _namespace
   return typeof namespace === 'string' && namespace !== '' && namespace !== 'keyv' ? namespace : undefined
 }
 

@@ -31,7 +31,7 @@ export default defineIntegration({
   inBundle: ['middleware must be a function!', 'non-error thrown: '],
   through: [
     { module: '@koa/router', versions: '>=8.0.0 <16', by: 'koa' },
-    { module: 'koa-router', versions: '>=7.4.0 <8', by: 'koa' },
+    { module: 'koa-router', versions: '>=7.4.0 <15', by: 'koa' },
   ],
   targets: [
     target<{ args: [request: IncomingMessage]; result: Context }>({
@@ -48,6 +48,7 @@ export default defineIntegration({
       path: 'onerror',
       versions: '>=2.0.0 <4',
       settles: 'return',
+      follows: true,
       start({ self, args: [error] }) {
         if (error !== null && error !== undefined) setRequestError(self.req, error)
         return undefined

@@ -1,5 +1,5 @@
 import { defineIntegration, target } from '../core/integration.ts'
-import type { Call, Outcome, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
+import type { Attributes, Call, Outcome, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
 import { MODEL_CALL, STREAM, TOOL_CALL } from '../semantics/ai-attributes.ts'
 import { countOf } from '../semantics/ai.ts'
 import { langChainEnd, langChainErrorEnd, langChainStart, langChainStream } from '../semantics/ai-langchain.ts'
@@ -35,6 +35,7 @@ export default defineIntegration({
     '@langchain/core/dist/language_models/llms.js',
     '@langchain/core/dist/tools/index.js',
     '@langchain/core/dist/retrievers/index.js',
+    '@langchain/core/dist/vectorstores.js',
   ],
   records: {
     spans: [
@@ -53,6 +54,7 @@ export default defineIntegration({
       'gen_ai.usage.cache_creation.input_tokens',
       'gen_ai.workflow.name',
       'perf.ai.documents',
+      'perf.vector.top_k',
       'perf.ai.request_id',
       ...TOOL_CALL,
       ...STREAM,
@@ -89,15 +91,12 @@ export default defineIntegration({
       file: 'dist/retrievers/index',
       versions: ALL,
       settles: 'promise',
-      start: ({ self, args: [query, config] }: Call<{ self: Named; args: [unknown, Config?] }>) => retrievalStart(self, query, config),
-      end: (_, outcome) =>
-        outcome.ok
-          ? {
-              attributes: { 'perf.ai.documents': countOf(outcome.result) },
-              payloads: [{ role: 'gen_ai.retrieval.documents', value: outcome.result }],
-            }
-          : langChainErrorEnd(outcome.error),
+      start: ({ self, args: [query, config] }: Call<{ self: Named; args: [unknown, Config?] }>) =>
+        retrievalStart(nameOf(config, self, 'BaseRetriever'), query),
+      end: (_, outcome) => retrievalEnd(outcome),
     }),
+    search('similaritySearch'),
+    search('similaritySearchWithScore'),
   ],
 })
 
@@ -162,13 +161,33 @@ function model(path: string, at: { file: string; versions: string }, operation: 
   ]
 }
 
-function retrievalStart(self: Named, query: unknown, config: Config | undefined): SpanStart {
-  const name = nameOf(config, self, 'BaseRetriever')
+/** Of a vector store, by itself or for its retriever; what embeds the query is below it. */
+function search(method: string) {
+  return target<{ self: object; args: [query: unknown, k?: unknown]; result: unknown }>({
+    path: `VectorStore.prototype.${method}`,
+    file: 'dist/vectorstores',
+    versions: ALL,
+    settles: 'promise',
+    start: ({ self, args: [query, k = 4] }) =>
+      retrievalStart(classOf(self), query, typeof k === 'number' ? { 'perf.vector.top_k': k } : {}),
+    end: (_, outcome) => retrievalEnd(outcome),
+  })
+}
+
+function retrievalStart(name: string, query: unknown, more: Attributes = {}): SpanStart {
   return {
     name: `retrieval ${name}`,
     layer: 'step',
     kind: 'client',
-    attributes: { 'gen_ai.operation.name': 'retrieval', 'gen_ai.data_source.id': name },
+    attributes: { 'gen_ai.operation.name': 'retrieval', 'gen_ai.data_source.id': name, ...more },
     payloads: [{ role: 'gen_ai.retrieval.query.text', value: query }],
+  }
+}
+
+function retrievalEnd(outcome: Outcome): SpanEnd | undefined {
+  if (!outcome.ok) return langChainErrorEnd(outcome.error)
+  return {
+    attributes: { 'perf.ai.documents': countOf(outcome.result) },
+    payloads: [{ role: 'gen_ai.retrieval.documents', value: outcome.result }],
   }
 }

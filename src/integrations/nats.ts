@@ -214,6 +214,7 @@ function jetStreamTargets(module: string, versions: string, folder: string) {
         file: `${folder}jsmsg`,
         path: `JsMsgImpl.prototype.${method}`,
         settles: 'return',
+        follows: true,
         start({ self }) {
           if (settled.get(self) === undefined) settled.set(self, method)
           return undefined

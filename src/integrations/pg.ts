@@ -1,7 +1,7 @@
 import { binding, defineIntegration, target, type Call, type Outcome, type SpanEnd, type SpanStart } from '../core/integration.ts'
 import { endpointOf, failed, withParameters, type Endpoint } from '../semantics/db.ts'
 
-// pg 8 with pg-pool 3 and pg-cursor 2; libpq (`pg.native`) is not covered. One span per statement, whether it is sent by a
+// pg 8 with pg-pool 3 and pg-cursor 2, and its client over libpq (`pg.native`). One span per statement, whether it is sent by a
 // client or a pool, with a callback, a promise, a cursor or a stream. A pool that makes its caller wait adds `pool.connect`.
 
 interface Client {
@@ -48,7 +48,27 @@ type QueryCall = {
 type ConnectCall = { self: Client; args: []; result: unknown }
 type PoolCall = { self: Pool; args: []; result: Client }
 
+/** A query object of `pg.native`. */
+interface NativeQuery extends QueryConfig {
+  handleError(error: unknown): unknown
+  emit(event: string, ...values: unknown[]): unknown
+}
+
 const PG = '>=8.0.3 <9'
+
+const query = { versions: PG, settles: 'callback' as const, start: startQuery, end: endQuery, observe: observeSubmittable }
+const connect = {
+  versions: PG,
+  settles: 'callback' as const,
+  start: ({ self }: Call<ConnectCall>) => ({
+    name: `connect ${self.database ?? ''}`.trim(),
+    kind: 'client' as const,
+    attributes: endpoint(self).attributes,
+  }),
+  end: (_call: Call<ConnectCall>, outcome: Outcome) => (outcome.ok ? undefined : failed(outcome.error, codeOf(outcome.error))),
+}
+/** Loaded when an app first asks for `pg.native`. */
+const NATIVE = 'lib/native/client'
 
 /** An idle connection is handed out without a span; the callback must run in its caller's context all the same. */
 const poolConnect = {
@@ -84,25 +104,19 @@ export default defineIntegration({
       'server.address',
       'server.port',
     ],
-    against: 'PostgreSQL',
+    against: 'PostgreSQL, also over libpq (`pg.native`)',
   },
   inBundle: ['Client has already been connected. You cannot reuse a client'],
   targets: [
     target<QueryCall>({
+      ...query,
       path: 'Client.prototype.query',
-      versions: PG,
-      settles: 'callback',
-      start: startQuery,
-      end: endQuery,
-      observe: observeSubmittable,
+      // Text is queued or written to a socket that is there. An object of the app's is asked to write itself.
+      callersContext: ({ args: [statement] }) => typeof statement === 'string',
     }),
-    target<ConnectCall>({
-      path: 'Client.prototype.connect',
-      versions: PG,
-      settles: 'callback',
-      start: ({ self }) => ({ name: `connect ${self.database ?? ''}`.trim(), kind: 'client', attributes: endpoint(self).attributes }),
-      end: (_call, outcome) => (outcome.ok ? undefined : failed(outcome.error, codeOf(outcome.error))),
-    }),
+    target<ConnectCall>({ ...connect, path: 'Client.prototype.connect' }),
+    target<QueryCall>({ ...query, file: NATIVE, path: 'prototype.query' }),
+    target<ConnectCall>({ ...connect, file: NATIVE, path: 'prototype.connect' }),
     target<PoolCall>(poolConnect),
     binding({ path: 'prototype.read', versions: '>=2 <3', callback: 1 }),
     binding({ path: 'prototype.close', versions: '>=2 <3', callback: 0 }),
@@ -141,6 +155,7 @@ function endQuery(_call: Call<QueryCall>, outcome: Outcome<Result | Result[] | S
  */
 function observeSubmittable(_call: Call<QueryCall>, result: unknown, end: (outcome: Outcome, more?: SpanEnd) => void): void {
   const query = result as Submittable
+  if (typeof query.handleReadyForQuery !== 'function') return observeNative(result as NativeQuery, end)
   const { handleDataRow, handleError, handleReadyForQuery } = query
   let rows = 0
   replace(query, 'handleDataRow', function (this: Submittable, message: unknown) {
@@ -158,7 +173,24 @@ function observeSubmittable(_call: Call<QueryCall>, result: unknown, end: (outco
   })
 }
 
-function replace(query: Submittable, key: 'handleDataRow' | 'handleError' | 'handleReadyForQuery', value: unknown): void {
+/** The code of an error is put onto it in `handleError`, which tells the app of it then. */
+function observeNative(query: NativeQuery, end: (outcome: Outcome) => void): void {
+  const { emit, handleError } = query
+  replace(query, 'emit', function (this: NativeQuery, event: string, ...values: unknown[]) {
+    if (event === 'end') end({ ok: true, result: values[0] })
+    if (event === 'error') end({ ok: false, error: values[0] })
+    return emit.call(this, event, ...values)
+  })
+  replace(query, 'handleError', function (this: NativeQuery, error: unknown) {
+    try {
+      return handleError.call(this, error)
+    } finally {
+      end({ ok: false, error })
+    }
+  })
+}
+
+function replace(query: QueryConfig, key: 'handleDataRow' | 'handleError' | 'handleReadyForQuery' | 'emit', value: unknown): void {
   const enumerable = Object.prototype.propertyIsEnumerable.call(query, key)
   Object.defineProperty(query, key, { value, enumerable, configurable: true, writable: true })
 }

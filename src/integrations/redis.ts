@@ -12,11 +12,11 @@ import { endpointOf, failed, moveTo, withParameters, type Address, type Endpoint
 import { cacheEnd, cacheOperation, withCacheKey } from '../semantics/redis-cache.ts'
 import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 
-// node-redis 4 to 6 (`redis`, which is `@redis/client` 1, 5 and 6), its pools included (no test has a cluster).
+// node-redis 4 to 6 (`redis`, which is `@redis/client` 1, 5 and 6), its pools and clusters included.
 // One span per command, one per pipeline or transaction. Why not by its channels: docs/decisions/node-redis.md.
 
 interface Client {
-  options?: { socket?: { host?: string; port?: number; path?: string }; database?: number }
+  options?: { socket?: { host?: string; port?: number; path?: string }; database?: number; readonly?: boolean }
   /** Behind the object with the app's command options (5, 6). */
   _self?: Client
   /** 4 only: what tells a client from a transaction and a cluster. */
@@ -74,7 +74,7 @@ export default defineIntegration({
       'perf.cache.asked',
       'perf.cache.hits',
     ],
-    against: 'Redis',
+    against: 'Redis, and a Redis Cluster of three nodes',
   },
   inBundle: ['Disconnects client', 'Socket already opened'],
   targets: [
@@ -170,11 +170,22 @@ function endCommand(client: Client, name: string, args: readonly unknown[], outc
     return cacheEnd(name, args, outcome.result)
   }
   const code = codeOf(outcome.error)
-  // How a script's caller finds out that the server does not know it yet; EVAL follows.
-  if (code === 'NOSCRIPT') return { status: 'unset', attributes: { 'db.response.status_code': code } }
+  // How a script's caller finds out that the server does not know it yet; EVAL follows. And how a cluster learns what has moved: it asks again.
+  if (code === 'NOSCRIPT' || (isRedirect(code) && isOfCluster(client)))
+    return { status: 'unset', attributes: { 'db.response.status_code': code } }
   const end = failed(outcome.error, code)
   // What a script replies with is the app's own text, with whatever it puts there.
   return /^(?:EVAL|EVALSHA|FCALL)(?:_RO)?$/.test(name) ? { ...end, exceptionMessage: `${code ?? 'error'} by a script` } : end
+}
+
+function isRedirect(code: string | undefined): boolean {
+  return code === 'MOVED' || code === 'ASK'
+}
+
+/** A cluster says of each of its clients whether it only reads. */
+function isOfCluster(client: Client): boolean {
+  const { options } = ownerOf(client)
+  return options !== undefined && 'readonly' in options
 }
 
 /** 4 marks it by the symbol of its chain. */

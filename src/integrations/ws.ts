@@ -63,6 +63,8 @@ export default defineIntegration({
       path: 'prototype.emit',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
+      events: ['message', 'close', 'error'],
       start({ self, args: [event, value, isBinary] }) {
         const connection = connections.get(self)
         if (connection === undefined) return undefined
@@ -91,6 +93,7 @@ export default defineIntegration({
       path: 'prototype.send',
       versions: VERSIONS,
       settles: 'return',
+      follows: true,
       start({ self }) {
         const connection = connections.get(self)
         if (connection !== undefined) connection.sent++

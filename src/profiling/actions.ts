@@ -12,8 +12,13 @@ export interface ActionsHost {
   isMainBlocked(): Promise<boolean>
   /** Lets the main thread profile itself. */
   askForProfile(ms: number): void
+  /** Lets every worker thread of the app that comes to its event loop do the same. */
+  askThreadsForProfile(ms: number): void
   /** Files of profiles stored so far of the main thread. */
   storedProfiles(): number
+  /** The same of worker threads; and how many of them there are now. */
+  storedThreadProfiles(): number
+  threads(): number
   storeProfile(message: CpuProfileMessage): void
   /** Writes a file into the session's `heap/` folder and gives its name. */
   storeHeapProfile(profile: object): string
@@ -24,6 +29,8 @@ const INTERVAL_US = 1000
 const HEAP_SAMPLE_BYTES = 128 * 1024
 /** How long a profile of the main thread itself may come late: its loop was blocked meanwhile. */
 const MAX_LATE_MS = 30_000
+/** Idle threads give no profile, blocked ones a late one. */
+const MAX_THREADS_LATE_MS = 1000
 const STEP_MS = 50
 /** Numbers of profiles taken from outside, far from those the thread counts itself. */
 let outsideNumber = 1_000_000
@@ -41,13 +48,25 @@ export async function runAction(
 ): Promise<string> {
   switch (action.name) {
     case 'cpu':
-      return (await host.isMainBlocked()) ? await profileFromOutside(action.ms, host) : await profileItself(action.ms, host)
+      return await profileAll(action.ms, host)
     case 'snapshot':
       return await host.takeSnapshot(cause, onProgress)
     case 'heap-sampling':
     case 'heap-profile':
       return await sampleHeap(action.ms, host)
   }
+}
+
+async function profileAll(ms: number, host: ActionsHost): Promise<string> {
+  const isBlocked = await host.isMainBlocked()
+  const before = host.storedThreadProfiles()
+  const threads = host.threads()
+  if (threads > 0) host.askThreadsForProfile(ms)
+  const main = isBlocked ? await profileFromOutside(ms, host) : await profileItself(ms, host)
+  if (threads === 0) return main
+  await waitUntil(() => host.storedThreadProfiles() - before >= threads, MAX_THREADS_LATE_MS)
+  const profiled = host.storedThreadProfiles() - before
+  return `${main}; worker threads: ${profiled} of ${threads} profiled${profiled < threads ? ', the others were idle or blocked' : ''}`
 }
 
 async function profileItself(ms: number, host: ActionsHost): Promise<string> {

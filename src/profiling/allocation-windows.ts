@@ -20,6 +20,9 @@ export interface AllocationOptions {
   observer(): SwitchObserver | undefined
   observe(observer: SwitchObserver | undefined): void
   guard(where: string, fn: () => void): void
+  /** Time between two windows in ms at first and later on, when not the usual. */
+  firstPauseMs?: number
+  pauseMs?: number
 }
 
 interface Tally {
@@ -47,11 +50,14 @@ export class AllocationWindows implements SwitchObserver {
   private lookedMs = 0
   private timer: NodeJS.Timeout | undefined
   private isOpen = false
-  private pauseMs = FIRST_PAUSE_MS
+  private pauseMs: number
+  private readonly longestPauseMs: number
 
   constructor(options: AllocationOptions, random: () => number = Math.random) {
     this.options = options
     this.random = random
+    this.pauseMs = options.firstPauseMs ?? FIRST_PAUSE_MS
+    this.longestPauseMs = Math.max(options.pauseMs ?? PAUSE_MS, this.pauseMs)
     this.hook = createHook({ before: () => this.change(options.currentSpan()) })
     this.ownBytes = readingCost()
   }
@@ -83,8 +89,8 @@ export class AllocationWindows implements SwitchObserver {
     this.current = span
   }
 
-  ending(span: Span): void {
-    this.behind?.ending(span)
+  ending(span: Span, endNs: number): number {
+    return this.behind === undefined ? -1 : this.behind.ending(span, endNs)
   }
 
   /** What was found since the last call, scaled to the whole of the looked-at time. */
@@ -106,7 +112,7 @@ export class AllocationWindows implements SwitchObserver {
   /** Pauses differ in length, so that nothing periodic is always or never seen. */
   private wait(): void {
     this.timer = setTimeout(() => this.options.guard('heap', () => this.open()), this.pauseMs * (0.5 + this.random())).unref()
-    this.pauseMs = Math.min(PAUSE_MS, this.pauseMs * 1.25)
+    this.pauseMs = Math.min(this.longestPauseMs, this.pauseMs * 1.25)
   }
 
   private open(): void {

@@ -3,6 +3,7 @@ import { nowNs } from '../core/clock.ts'
 import { guard } from '../core/guard.ts'
 import { MAX_SPACES, ProbeValue, ProbeWord, pushCollection, SPACE_FIELDS, viewProbeMemory } from '../core/probe-memory.ts'
 import type { ProbeMemory } from '../core/probe-memory.ts'
+import { heapLimitOf } from './heap-limit.ts'
 
 /** A question of the writer thread; the answer stands in the probe memory under the same number. */
 export interface ProbeQuestion {
@@ -21,13 +22,19 @@ const MAX_LATE_NS = 20e6
 export class AppProbe {
   private readonly memory: ProbeMemory
   private readonly load: NodeJS.Require
+  private readonly notesCollections: boolean
+  private readonly answered: () => void
   private v8: typeof import('node:v8') | undefined
   private loop: typeof clock | undefined
   private observer: Observer | undefined
+  private heapLimit: number | undefined
 
-  constructor(memory: SharedArrayBuffer, load: NodeJS.Require) {
+  /** @param options `answered` is called after every answer */
+  constructor(memory: SharedArrayBuffer, load: NodeJS.Require, options: { notesCollections?: boolean; answered?: () => void } = {}) {
     this.memory = viewProbeMemory(memory)
     this.load = load
+    this.notesCollections = options.notesCollections ?? true
+    this.answered = options.answered ?? (() => {})
   }
 
   /** Answers; never throws. */
@@ -43,18 +50,26 @@ export class AppProbe {
       guard('probe', () => (values[ProbeValue.pongActiveMs] = this.loadLoop().eventLoopUtilization().active))
       Atomics.store(words, ProbeWord.pong, question.number)
     }
+    guard('probe', this.answered)
+  }
+
+  /** When the heap of this thread is full, in bytes. */
+  limit(): number {
+    this.v8 ??= this.load('node:v8') as typeof import('node:v8')
+    return (this.heapLimit ??= heapLimitOf(this.v8.getHeapStatistics().heap_size_limit, process.execArgv, process.env['NODE_OPTIONS']))
   }
 
   private sample(): void {
     const { values } = this.memory
     this.v8 ??= this.load('node:v8') as typeof import('node:v8')
     const loop = this.loadLoop()
-    this.observer ??= guard('gc', () => this.observeCollections(this.load('node:perf_hooks') as typeof import('node:perf_hooks')))
+    if (this.notesCollections)
+      this.observer ??= guard('gc', () => this.observeCollections(this.load('node:perf_hooks') as typeof import('node:perf_hooks')))
     const heap = this.v8.getHeapStatistics()
     values[ProbeValue.sampleNs] = nowNs()
     values[ProbeValue.heapUsed] = heap.used_heap_size
     values[ProbeValue.heapTotal] = heap.total_heap_size
-    values[ProbeValue.heapLimit] = heap.heap_size_limit
+    values[ProbeValue.heapLimit] = this.limit()
     values[ProbeValue.malloced] = heap.malloced_memory
     values[ProbeValue.detachedContexts] = heap.number_of_detached_contexts
     const { external, arrayBuffers } = process.memoryUsage()

@@ -17,7 +17,7 @@ export interface CpuProfileMessage {
   number: number
   intervalUs: number
   profile: CpuProfile
-  /** Entries of `SpanSwitches`. */
+  /** Entries of the `SpanLog`, those that say something of a sample. */
   switches: Uint8Array
   lostSwitches: number
   /** Source maps of scripts that were compiled in this process, each once. */
@@ -98,11 +98,10 @@ function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () =>
   }
   const handOver = (ended: number): void => {
     const profile = profiler.end(String(ended))
-    const lostSwitches = switches.lost
-    const log = switches.take()
+    const { entries, lost } = switches.take(profile)
     if (profile === undefined) return
     const maps = newScriptMaps(profile, scripts)
-    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: log, lostSwitches, maps })
+    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: entries, lostSwitches: lost, maps })
   }
   const guardedRotate = (): void => guard('cpu', rotate)
   const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())

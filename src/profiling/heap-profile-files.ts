@@ -1,5 +1,5 @@
-import fs from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from '../core/make-folder.ts'
 import type { HeapProfile, HeapProfileNode, SpanAllocations } from '../core/heap-profile-format.ts'
 import { shortUrl, writeCompressed } from './profile-files.ts'
 
@@ -36,7 +36,7 @@ export class HeapProfileFiles {
     perf.spans = addSpans(sum, part)
     perf.elapsedMs += part.perf.elapsedMs
     perf.lookedMs += part.perf.lookedMs
-    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    makeFolder(this.folder)
     writeCompressed(path.join(this.folder, `${this.instance}.${thread}.heapprofile`), Buffer.from(JSON.stringify(sum.profile)))
   }
 }

@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { makeFolder } from '../core/make-folder.ts'
+import { nowNs } from '../core/clock.ts'
 import { megabytes, type SnapshotExperience, type SnapshotPlan } from './snapshot-plan.ts'
 
 // The writer thread's side of taking heap snapshots of the app's main thread. Each is taken by a thread of its own, which lives as long as
@@ -14,7 +15,8 @@ export interface SnapshotWork {
   name: string
   reason: string
   redact: string[]
-  cwd: string
+  /** Where relative paths of PERF_REDACT start. */
+  root: string
   keepTexts: boolean
   experience: SnapshotExperience | undefined
 }
@@ -51,7 +53,8 @@ export interface HeapSnapshotOptions {
   /** Bundle of the thread that takes them. */
   workerFile: string
   redact: string[]
-  cwd: string
+  /** Where relative paths of PERF_REDACT start. */
+  root: string
   /** Texts of the app are kept (redacted) instead of left out. */
   keepTexts: boolean
   /** Makes sure that the session's folder exists. */
@@ -66,6 +69,8 @@ export class HeapSnapshots {
   #running: Promise<SnapshotOutcome> | undefined
   #experience: SnapshotExperience | undefined
   #worker: Worker | undefined
+  /** When the app stood still for the latest, monotonic ns. */
+  #pause = { from: Infinity, to: Infinity }
 
   constructor(options: HeapSnapshotOptions) {
     this.#options = options
@@ -98,12 +103,17 @@ export class HeapSnapshots {
     return outcome
   }
 
+  /** Whether a time in which the event loop stood still (monotonic ns) was mostly that of a snapshot. */
+  explains(fromNs: number, toNs: number): boolean {
+    return Math.min(toNs, this.#pause.to) - Math.max(fromNs, this.#pause.from) > (toNs - fromNs) / 2
+  }
+
   async #take(reason: string, onPlan: ((plan: SnapshotPlan) => void) | undefined): Promise<SnapshotOutcome> {
-    const { sessionDir, instance, workerFile, redact, cwd, keepTexts, prepare } = this.#options
+    const { sessionDir, instance, workerFile, redact, root, keepTexts, prepare } = this.#options
     prepare()
     const folder = path.join(sessionDir, 'heap')
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const work: SnapshotWork = { folder, name: `${instance}-${Date.now()}`, reason, redact, cwd, keepTexts, experience: this.#experience }
+    makeFolder(folder)
+    const work: SnapshotWork = { folder, name: `${instance}-${Date.now()}`, reason, redact, root, keepTexts, experience: this.#experience }
     const worker = new Worker(workerFile, {
       workerData: work,
       name: 'perf-agent-heap',
@@ -118,9 +128,11 @@ export class HeapSnapshots {
       worker.on('message', (message: SnapshotMessage) => {
         if (message.type === 'plan') {
           plan = message.plan
+          if (plan.refusal === undefined) this.#pause = { from: nowNs(), to: Infinity }
           this.#announce(reason, plan)
           onPlan?.(plan)
         } else if (message.type === 'taken') {
+          this.#pause.to = this.#pause.from + message.snapshot.pauseMs * 1e6
           this.#learn(message.snapshot)
           resolve(message.snapshot)
         } else resolve({ taken: false, why: message.why, plan })

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import zlib from 'node:zlib'
-import { SPAN_LOG_ENTRY_BYTES, SPAN_LOG_MAGIC } from '../core/profile-format.ts'
+import { makeFolder } from '../core/make-folder.ts'
+import { SPAN_LOG_MAGIC } from '../core/profile-format.ts'
 import type { CpuProfile, SpanLogHeader } from '../core/profile-format.ts'
 import type { CpuProfileMessage } from './cpu.ts'
 
@@ -13,12 +14,12 @@ import type { CpuProfileMessage } from './cpu.ts'
 export function writeProfile(folder: string, instance: string, message: CpuProfileMessage, anchor: SpanLogHeader['anchor']): void {
   const { profile, thread, number, intervalUs, lostSwitches } = message
   if (isIdle(profile)) return
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const header: SpanLogHeader = { v: 1, instance, thread, number, intervalUs, anchor, lostSwitches }
   const base = path.join(folder, `${instance}.${thread}.${number}`)
   // A profile is only looked at when its own file is there: it comes last.
   if (Object.keys(message.maps).length > 0) writeCompressed(`${base}.maps`, Buffer.from(JSON.stringify(message.maps)))
-  writeCompressed(`${base}.spans`, spanLog(header, thinned(message.switches, profile)))
+  writeCompressed(`${base}.spans`, spanLog(header, message.switches))
   writeCompressed(`${base}.cpuprofile`, Buffer.from(JSON.stringify({ ...profile, nodes: profile.nodes.map(withShortUrl) })))
 }
 
@@ -26,7 +27,7 @@ let heapProfiles = 0
 
 /** Writes an allocation profile, mode 0600, compressed, and gives the name of its file. Throws when the disk says no. */
 export function writeHeapProfile(folder: string, instance: string, profile: object): string {
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const name = `${instance}.0.${heapProfiles++}.heapprofile`
   writeCompressed(path.join(folder, name), Buffer.from(JSON.stringify(profile)))
   return name
@@ -49,25 +50,6 @@ function withShortUrl(node: CpuProfile['nodes'][number]): CpuProfile['nodes'][nu
 /** The URL of a script as it may be stored: a `data:` URL is the whole program. */
 export function shortUrl(url: string): string {
   return url.startsWith('data:') ? url.slice(0, url.search(/[;,]/) + 1) : url.slice(0, MAX_URL_CHARS)
-}
-
-/** Of the changes between two samples only the last one says anything about a sample. */
-function thinned(switches: Uint8Array, profile: CpuProfile): Uint8Array {
-  const view = new DataView(switches.buffer, switches.byteOffset, switches.byteLength)
-  const kept: number[] = []
-  const entries = Math.floor(switches.byteLength / SPAN_LOG_ENTRY_BYTES)
-  let at = 0
-  let time = profile.startTime
-  for (const delta of profile.timeDeltas) {
-    time += delta
-    const first = at
-    while (at < entries && view.getFloat64(at * SPAN_LOG_ENTRY_BYTES, true) <= time * 1000) at++
-    if (at > first) kept.push(at - 1)
-  }
-  const result = Buffer.alloc(kept.length * SPAN_LOG_ENTRY_BYTES)
-  for (const [i, entry] of kept.entries())
-    result.set(switches.subarray(entry * SPAN_LOG_ENTRY_BYTES, (entry + 1) * SPAN_LOG_ENTRY_BYTES), i * SPAN_LOG_ENTRY_BYTES)
-  return result
 }
 
 function spanLog(header: SpanLogHeader, entries: Uint8Array): Buffer {

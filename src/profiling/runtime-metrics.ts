@@ -28,6 +28,8 @@ export interface RuntimeMetricsOptions {
   isRecording(): boolean
   /** Keeps a fact of this kind. */
   emit(kind: 'metrics' | 'gc' | 'fault', fact: object): void
+  /** Adds what is known of the worker threads of the app. */
+  addThreads?(add: AddMetric): void
   /** Called with every round of measurements, for triggers. */
   measured?(values: ReadonlyMap<string, number>): void
 }
@@ -122,6 +124,7 @@ export class RuntimeMetrics {
     this.addCollections(add)
     if (this.asked > 0) this.addHeap(add)
     this.addLoop(add)
+    this.options.addThreads?.(add)
     this.options.emit('metrics', { t: at, m: Object.fromEntries([...values].map(([key, value]) => [key, rounded(value)])) })
     this.options.measured?.(values)
   }

@@ -14,6 +14,8 @@ export interface StallFact {
   /** How long it took, or has taken so far, in ns. */
   d: number
   over: boolean
+  /** Worker thread of the app; the main thread without it. */
+  thread?: number
   stack?: string
   /** The frames above the app's own were the same for a while. */
   steady?: boolean
@@ -23,6 +25,8 @@ export interface StallFact {
 export interface StallWatchOptions {
   memory: SharedArrayBuffer
   thresholdMs: number
+  /** The worker thread of the app that is watched, whose stack cannot be had while it is blocked; not given: the main thread. */
+  thread?: number
   /** Runs what must not be cut off by the end of the process; not at all once that has begun. */
   atWork(work: () => void): void
   /** Asks the app thread to answer as soon as its loop comes to it. */
@@ -33,6 +37,8 @@ export interface StallWatchOptions {
   stalled(stall: StallFact): void
   /** How long a question waited for the loop. */
   delayed(delayNs: number): void
+  /** Called after every look. */
+  looked?(): void
   /** How long a question has waited for the loop for certain, also while it goes on waiting. */
   lagging?(ms: number): void
 }
@@ -56,7 +62,7 @@ interface Question {
 }
 
 /**
- * Watches the main thread from the writer thread: asks a question whenever the process has used CPU, and looks into the thread when
+ * Watches a thread of the app from the writer thread: asks a question whenever the process has used CPU, and looks into the thread when
  * no answer comes. An idle process is left asleep; only this thread wakes up.
  */
 export class StallWatch {
@@ -101,11 +107,15 @@ export class StallWatch {
   }
 
   private look(): void {
-    this.options.atWork(() => this.lookNow())
+    this.options.atWork(() => {
+      this.lookNow()
+      this.options.looked?.()
+    })
     this.later()
   }
 
-  private lookNow(): void {
+  /** Looks once; for a watch that was not started, whose looks are another's. */
+  lookNow(): void {
     const now = nowNs()
     const { question } = this
     if (question === undefined || this.settle(question)) this.askIfBusy(now)
@@ -162,7 +172,8 @@ export class StallWatch {
   private capture(question: Question, now: number): void {
     if (question.capture !== undefined) return
     const connected = (connection: MainInspector): void => void (this.connection = connection)
-    question.capture = captureBlockedStack(MAX_ANSWER_MS, connected)
+    const capturing = this.options.thread === undefined ? captureBlockedStack(MAX_ANSWER_MS, connected) : Promise.resolve(undefined)
+    question.capture = capturing
       .then((found) => {
         this.connection = undefined
         question.found = found
@@ -176,6 +187,7 @@ export class StallWatch {
       t: Math.round(sinceNs),
       d: Math.round(endNs - startNs),
       over,
+      ...(this.options.thread === undefined ? {} : { thread: this.options.thread }),
       ...(startNs === sinceNs ? {} : { s: Math.round(startNs) }),
       ...(found === undefined || found.stack === '' ? {} : { stack: found.stack, steady: found.isSteady }),
       ...(found?.span === undefined ? {} : { span: found.span }),

@@ -73,15 +73,21 @@ export class TriggerEngine {
     return this.states.flatMap(({ trigger: { when } }) => (when.type === 'signal' ? [when.name] : []))
   }
 
-  onMemory(memory: { heapUsed?: number | undefined; heapLimit?: number | undefined; rss?: number | undefined }): void {
-    const { heapUsed, heapLimit, rss } = memory
+  /** What was measured, in bytes; `heapSoon` is what the heap will hold before it could be looked at again, as fast as it grows. */
+  onMemory(memory: {
+    heapUsed?: number | undefined
+    heapLimit?: number | undefined
+    heapSoon?: number | undefined
+    rss?: number | undefined
+  }): void {
+    const { heapUsed, heapLimit, heapSoon = 0, rss } = memory
     for (const state of this.states) {
       const { when } = state.trigger
       if (when.type === 'heap' && heapUsed !== undefined && heapUsed > when.bytes) this.fire(state)
       else if (when.type === 'rss' && rss !== undefined && rss > when.bytes) this.fire(state)
-      else if (when.type === 'near-oom' && heapUsed !== undefined && heapLimit !== undefined && heapUsed > heapLimit * NEAR_LIMIT)
-        this.fire(state)
-      else if (when.type === 'growth' && heapUsed !== undefined) {
+      else if (when.type === 'near-oom' && heapUsed !== undefined && heapLimit !== undefined) {
+        if (heapUsed > heapLimit * NEAR_LIMIT || heapSoon > heapLimit) this.fire(state)
+      } else if (when.type === 'growth' && heapUsed !== undefined) {
         state.base ??= heapUsed
         if (heapUsed - state.base > when.bytes && this.fire(state)) state.base = heapUsed
       }

@@ -1,6 +1,7 @@
 // Attributes of calls to databases, by OpenTelemetry's conventions. Values never become attributes: what was sent beside
 // the statement goes into a payload, of which only size and keyed hash are kept unless capture is on.
 import type { Attributes, Payload, SpanEnd, SpanStart } from '../core/integration.ts'
+import { sharedAttributes } from '../core/shared-attributes.ts'
 import { maskQuotedValues } from './quoted-values.ts'
 import { describeStatement, type Dialect } from './sql.ts'
 
@@ -53,7 +54,7 @@ export class Endpoint {
 
   constructor({ system, host, port, namespace, blocking }: Address) {
     const where: Attributes = { 'db.system.name': system, 'db.namespace': namespace, 'server.address': host, 'server.port': port }
-    this.attributes = Object.freeze(blocking === true ? { ...where, [BLOCKING]: true } : where)
+    this.attributes = sharedAttributes(blocking === true ? { ...where, [BLOCKING]: true } : where)
   }
 
   /** The start of a SQL statement: shared and frozen, the same object for the same text. */
@@ -106,7 +107,7 @@ const DIALECTS: Readonly<Record<string, Dialect>> = { mysql: 'mysql', mariadb: '
 
 function client(name: string, attributes: Attributes): SpanStart {
   const kind = attributes[BLOCKING] === true ? 'internal' : 'client'
-  return Object.freeze({ name, kind, attributes: Object.freeze(attributes) })
+  return Object.freeze({ name, kind, attributes: sharedAttributes(attributes) })
 }
 
 function keep(cache: Map<string, SpanStart>, key: string, start: SpanStart): SpanStart {

@@ -1,6 +1,7 @@
 import {
   DuckDBListType,
   JsonDuckDBValueConverter,
+  StatementType,
   type DuckDBConnection,
   type DuckDBPreparedStatement,
   type DuckDBResultReader,
@@ -8,12 +9,16 @@ import {
   type DuckDBValueConverter,
   type Json,
 } from '@duckdb/node-api'
-import { FolderNotWritableError, QueryError } from '../errors.ts'
+import { FolderNotWritableError, PerfError, QueryError } from '../errors.ts'
+import { hasNewSources } from './archive/restore-archive.ts'
+import { hasUnnotedAi } from './analytics/ai-notes.ts'
+import { keepCacheOps } from './analytics/kept-cache-ops.ts'
 import { hasDatabase, openDatabase, type Database } from './analytics/database.ts'
 import { schemaState } from './analytics/schema.ts'
 import { pendingHeapProfiles } from './analytics/sync-allocations.ts'
 import { pendingSnapshots } from './analytics/sync-heap.ts'
 import { pendingProfiles } from './analytics/sync-profiles.ts'
+import { hasLateTraces } from './analytics/summaries.ts'
 import { pendingSources, syncSession, type SyncOptions, type SyncResult } from './analytics/sync.ts'
 import { withIdHints } from './id-hints.ts'
 import type { Session } from './session.ts'
@@ -38,6 +43,8 @@ export interface SessionReader {
   query(sql: string): Promise<QueryResult[]>
   /** The rows of one statement, typed by the caller. */
   rows<T>(sql: string): Promise<T[]>
+  /** Runs `work` with the view `cache_ops`, which takes seconds in a large session, computed once for all its queries. */
+  withCacheOps<T>(work: () => Promise<T>): Promise<T>
   close(): void
 }
 
@@ -45,7 +52,7 @@ export interface SessionReader {
 export async function openSession(session: Session, options: SyncOptions & { sync?: boolean } = {}): Promise<SessionReader> {
   let synced: SyncResult | undefined
   let database = hasDatabase(session.folder) ? await openForReading(session) : undefined
-  const isCurrent = database !== undefined && (options.sync === false || !(await hasNewData(session, database.connection)))
+  const isCurrent = database !== undefined && (options.sync === false || !(await hasNewData(session, database)))
   if (database === undefined || !isCurrent) {
     database?.close()
     try {
@@ -57,22 +64,50 @@ export async function openSession(session: Session, options: SyncOptions & { syn
     database = await openForReading(session)
   }
   if (database === undefined) throw new QueryError(`Session ${session.name} could not be opened.`)
-  const { connection, close } = database
-  const prepared: PreparedStatements = new Map()
-  const query = (sql: string): Promise<QueryResult[]> => runStatements(connection, prepared, sql)
-  const rows = async <T>(sql: string): Promise<T[]> => ((await query(sql)).at(-1)?.rows ?? []) as T[]
-  return { session, synced, query, rows, close }
+  return readerOf(session, database, synced)
 }
 
-async function hasNewData(session: Session, connection: DuckDBConnection): Promise<boolean> {
+/** Opens what an earlier sync left, at once: no sync, no waiting. `undefined` where there is nothing, it is in use, or of another version. */
+export async function openStored(session: Session): Promise<SessionReader | undefined> {
+  if (!hasDatabase(session.folder)) return undefined
+  try {
+    const database = await openForReading(session, 0)
+    return database === undefined ? undefined : readerOf(session, database, undefined)
+  } catch (error) {
+    if (error instanceof PerfError) return undefined
+    throw error
+  }
+}
+
+function readerOf(session: Session, database: Database, synced: SyncResult | undefined): SessionReader {
+  const { connection, close } = database
+  const source: StatementSource = { connection, prepared: new Map(), isArchive: database.isArchive === true }
+  const query = (sql: string): Promise<QueryResult[]> => runStatements(source, sql)
+  const rows = async <T>(sql: string): Promise<T[]> => ((await query(sql)).at(-1)?.rows ?? []) as T[]
+  let isKept = false
+  const withCacheOps = async <T>(work: () => Promise<T>): Promise<T> => {
+    // Beside an archive's files nothing may be made: there it is computed by each query.
+    if (source.isArchive || isKept) return await work()
+    isKept = true
+    try {
+      return await keepCacheOps(connection, session.name, work)
+    } finally {
+      isKept = false
+    }
+  }
+  return { session, synced, query, rows, withCacheOps, close }
+}
+
+async function hasNewData(session: Session, { connection, isArchive }: Database): Promise<boolean> {
+  if (isArchive === true) return await hasNewSources(session, connection)
   for (const pending of [pendingSources, pendingSnapshots, pendingHeapProfiles, pendingProfiles])
     if ((await pending(session, connection)).length > 0) return true
-  return false
+  return (await hasLateTraces(connection)) || (await hasUnnotedAi(connection))
 }
 
 /** `undefined` when the database holds no session yet (a sync was interrupted before its first commit), older tables or other views. */
-async function openForReading(session: Session): Promise<Database | undefined> {
-  const database = await openDatabase(session.folder, 'read')
+async function openForReading(session: Session, timeoutMs?: number): Promise<Database | undefined> {
+  const database = await openDatabase(session.folder, 'read', timeoutMs)
   try {
     if ((await schemaState(database.connection, session.name)).isCurrent) return database
   } catch (error) {
@@ -83,44 +118,74 @@ async function openForReading(session: Session): Promise<Database | undefined> {
   return undefined
 }
 
-/** Statements by their text: planning a view costs as much as running a query for one span (0.8 ms, measured). */
-type PreparedStatements = Map<string, DuckDBPreparedStatement>
+interface StatementSource {
+  connection: DuckDBConnection
+  /** Statements by their text: planning a view costs as much as running a query for one span (0.8 ms, measured). */
+  prepared: Map<string, DuckDBPreparedStatement>
+  isArchive: boolean
+}
 const MAX_PREPARED = 100
+/** A statement holds the hash tables of its last run: one that ran longer is planned anew, which then does not count. */
+const MAX_KEPT_MS = 10
 
-async function runStatements(connection: DuckDBConnection, prepared: PreparedStatements, sql: string): Promise<QueryResult[]> {
+async function runStatements(source: StatementSource, sql: string): Promise<QueryResult[]> {
   const hinted = withIdHints(sql)
   if (hinted !== sql) {
     // The hint names columns only the views have: where it does not fit, the query runs as it was written.
     try {
-      return await runAll(connection, prepared, hinted)
+      return await runAll(source, hinted)
     } catch {
-      return await runAll(connection, prepared, sql)
+      return await runAll(source, sql)
     }
   }
-  return await runAll(connection, prepared, sql)
+  return await runAll(source, sql)
 }
 
-async function runAll(connection: DuckDBConnection, prepared: PreparedStatements, sql: string): Promise<QueryResult[]> {
+async function runAll(source: StatementSource, sql: string): Promise<QueryResult[]> {
   try {
-    if (!/;\s*\S/.test(sql)) return [await runOne(connection, prepared, sql)]
+    if (!/;\s*\S/.test(sql)) return [await runOne(source, sql)]
     const results: QueryResult[] = []
-    const statements = await connection.extractStatements(sql)
-    for (let i = 0; i < statements.count; i++) results.push(toResult(await (await statements.prepare(i)).runAndReadAll()))
+    const statements = await source.connection.extractStatements(sql)
+    for (let i = 0; i < statements.count; i++)
+      results.push(toResult(await allowed(source, await statements.prepare(i), sql).runAndReadAll()))
     return results
   } catch (error) {
     throw new QueryError(error instanceof Error ? error.message : String(error), { cause: error })
   }
 }
 
-async function runOne(connection: DuckDBConnection, prepared: PreparedStatements, sql: string): Promise<QueryResult> {
+async function runOne(source: StatementSource, sql: string): Promise<QueryResult> {
+  const { connection, prepared } = source
   let statement = prepared.get(sql)
-  if (statement === undefined) {
-    statement = await connection.prepare(sql)
-    const oldest = prepared.keys().next()
-    if (prepared.size >= MAX_PREPARED && oldest.done !== true) prepared.delete(oldest.value)
-    prepared.set(sql, statement)
+  prepared.delete(sql)
+  statement ??= allowed(source, await connection.prepare(sql), sql)
+  const from = performance.now()
+  let isKept = false
+  try {
+    const result = toResult(await statement.runAndReadAll())
+    isKept = performance.now() - from < MAX_KEPT_MS
+    return result
+  } finally {
+    if (isKept) keep(prepared, sql, statement)
+    else statement.destroySync()
   }
-  return toResult(await statement.runAndReadAll())
+}
+
+function keep(prepared: StatementSource['prepared'], sql: string, statement: DuckDBPreparedStatement): void {
+  const [oldest] = prepared
+  if (prepared.size >= MAX_PREPARED && oldest !== undefined) {
+    prepared.delete(oldest[0])
+    oldest[1].destroySync()
+  }
+  prepared.set(sql, statement)
+}
+
+/** A database that is open for reading refuses to be changed by itself; beside an archive's files, a statement could write. */
+function allowed({ isArchive }: StatementSource, statement: DuckDBPreparedStatement, sql: string): DuckDBPreparedStatement {
+  const type = statement.statementType
+  const isReading = type === StatementType.SELECT || (type === StatementType.EXPLAIN && !/\b(copy|export|attach)\b/i.test(sql))
+  if (isArchive && !isReading) throw new Error('This session is archived: it can be queried (SELECT, DESCRIBE, EXPLAIN), nothing else.')
+  return statement
 }
 
 function toResult(reader: DuckDBResultReader): QueryResult {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { FORMAT_VERSION } from '../core/layout.ts'
 import { SessionNotFoundError } from '../errors.ts'
+import { readTags } from './session-tags.ts'
 
 /** What session.json says; unknown keys are kept. */
 export interface SessionJson {
@@ -17,6 +18,8 @@ export interface SessionJson {
   agent?: string
   host?: string
   tags?: string[]
+  /** Switches of the app by name, from PERF_FLAGS. */
+  flags?: Record<string, string>
   config?: Record<string, unknown>
   [key: string]: unknown
 }
@@ -29,6 +32,8 @@ export interface Session {
   json: SessionJson
   problem: string | undefined
   startedAt: Date | undefined
+  /** As they are now; session.json holds those of the recording. */
+  tags: string[]
 }
 
 /** An environment or spill file of one process instance. */
@@ -47,7 +52,9 @@ export function listSessions(dir: string): Session[] {
   const folder = path.join(dir, 'sessions')
   let names: string[]
   try {
-    names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() && !entry.name.startsWith('.') ? [entry.name] : [],
+    )
   } catch {
     return []
   }
@@ -71,7 +78,7 @@ export function readSession(folder: string): Session {
   }
   if ((json.format ?? 0) > FORMAT_VERSION)
     problem = `written in format ${json.format} by agent ${json.agent ?? '?'}; this version knows format ${FORMAT_VERSION} and reads what it can`
-  return { name, folder, json, problem, startedAt: startOf(json, name) }
+  return { name, folder, json, problem, startedAt: startOf(json, name), tags: readTags(folder, json.tags) }
 }
 
 function startOf(json: SessionJson, name: string): Date | undefined {
@@ -82,23 +89,46 @@ function startOf(json: SessionJson, name: string): Date | undefined {
 }
 
 /**
- * The session `which` stands for: `last` (default), a name, the beginning of one, its trailing id, or the path of its folder.
- * Throws `SessionNotFoundError` with what to do.
+ * The session `which` stands for: `last` (default), `last~2` (two before it), `tag:nightly` (the newest with that tag; `tag:nightly~1`), a name,
+ * the beginning of one, its trailing id, or the path of its folder. Throws `SessionNotFoundError` with what to do.
  */
 export function resolveSession(dir: string, which = 'last'): Session {
+  // What a shell makes of a variable that is not set; it would be the beginning of every name.
+  if (which === '') throw new SessionNotFoundError("An empty text names no session; 'perf-agent sessions' lists those there are.")
+  const isRelative = /^(last|tag:.*)(~\d+)?$/.test(which)
   const asPath = path.resolve(which)
-  if (/[\\/]/.test(which) || (which !== 'last' && existsSync(path.join(asPath, 'session.json')))) {
-    if (!existsSync(asPath)) throw new SessionNotFoundError(`There is no session folder at ${which}.`)
+  if (!isRelative && (/[\\/]/.test(which) || existsSync(path.join(asPath, 'session.json')))) {
+    if (!isSessionFolder(asPath)) throw new SessionNotFoundError(`There is no session folder at ${which}.`)
     return readSession(asPath)
   }
   const sessions = listSessions(dir)
-  const first = sessions[0]
-  if (first === undefined) {
+  if (sessions.length === 0) {
     throw new SessionNotFoundError(
       `No session in ${shown(dir)}. Record one with: node --import @perf/agent app.js (or name the folder with --dir).`,
     )
   }
-  if (which === 'last') return first
+  return isRelative ? newestButN(sessions, which, dir) : byName(sessions, which, dir)
+}
+
+/** Whether a folder holds anything a session consists of. */
+function isSessionFolder(folder: string): boolean {
+  return ['session.json', 'hot', 'session.duckdb', path.join('archive', 'manifest.json')].some((name) =>
+    existsSync(path.join(folder, name)),
+  )
+}
+
+function newestButN(sessions: readonly Session[], which: string, dir: string): Session {
+  const [, base = '', back = '0'] = /^(.*?)(?:~(\d+))?$/.exec(which) ?? []
+  const tag = base.startsWith('tag:') ? base.slice('tag:'.length) : undefined
+  const matches = tag === undefined ? sessions : sessions.filter((session) => session.tags.includes(tag))
+  const found = matches[Number(back)]
+  if (found !== undefined) return found
+  const what = `${matches.length === 0 ? 'No' : `Only ${matches.length}`} ${matches.length === 1 ? 'session' : 'sessions'}`
+  const tagged = tag === undefined ? '' : ` tagged '${tag}'`
+  throw new SessionNotFoundError(`${what}${tagged} in ${shown(dir)}; 'perf-agent sessions' lists the ${sessions.length} there.`)
+}
+
+function byName(sessions: readonly Session[], which: string, dir: string): Session {
   const exact = sessions.find((session) => session.name === which)
   if (exact !== undefined) return exact
   const matches = sessions.filter((session) => session.name.startsWith(which) || session.name.endsWith(`_${which}`))

@@ -29,7 +29,7 @@ export class BlockBuilder {
   private generation = 0
   private countsInBlock = NO_COUNTS
   private used: number[] = []
-  private parts: Buffer[] = []
+  private out = new Output(0)
 
   /** `definitions`: strings whose records another reader of this ring has consumed. */
   constructor(reader: RingReader, redactor: Redactor, payloads: PayloadStore, definitions: Iterable<[text: string, id: number]> = []) {
@@ -44,10 +44,10 @@ export class BlockBuilder {
   next(withOpenSpans: OpenSpans): { block: Block; release: () => void } | undefined {
     this.generation++
     this.used = []
-    this.parts = []
     let records = 0
     let spans = 0
     let portion = this.reader.read(BLOCK_BYTES)
+    this.out = new Output(portion === undefined ? 0 : portion.data.length)
     while (portion !== undefined) {
       ;({ records, spans } = this.walk(portion))
       if (records > 0) break
@@ -59,7 +59,7 @@ export class BlockBuilder {
       this.reader.scanOpen((record) => {
         this.use(record.readUInt32LE(SpanField.name))
         this.use(record.readUInt32LE(SpanField.layer))
-        this.parts.push(record)
+        this.out.add(record, 0, record.length)
         records++
       }, withOpenSpans === 'all')
     }
@@ -96,8 +96,7 @@ export class BlockBuilder {
     const { header, thread } = this.reader
     const seq = header[Header.sequence] ?? 0
     header[Header.sequence] = seq + 1
-    const data = this.parts.length === 1 ? (this.parts[0] as Buffer) : Buffer.concat(this.parts)
-    return { v: 1, thread, seq, n: records, spans, anchor: wallAnchor(), strings, counters, data }
+    return { v: 1, thread, seq, n: records, spans, anchor: wallAnchor(), strings, counters, data: this.out.take() }
   }
 
   /** Copies what a block holds in runs; a record that must change ends a run. */
@@ -107,7 +106,7 @@ export class BlockBuilder {
     let runStart = 0
     let at = 0
     const endRun = (): void => {
-      if (at > runStart) this.parts.push(data.subarray(runStart, at))
+      if (at > runStart) this.out.add(data, runStart, at)
     }
     while (at < data.length) {
       const length = view.getUint32(at, true)
@@ -157,7 +156,7 @@ export class BlockBuilder {
         case RecordType.payload:
           records++
           this.use(view.getUint16(at + 6, true))
-          replaced = this.payloads.reference(data.subarray(at, at + length), this.strings[view.getUint16(at + 6, true)] ?? '')
+          replaced = this.payloads.reference(data, at, this.strings[view.getUint16(at + 6, true)] ?? '')
           break
         case RecordType.string:
           this.define(view.getUint32(at + 8, true), data.utf8Slice(at + 16, at + 16 + view.getUint32(at + 12, true)))
@@ -171,7 +170,7 @@ export class BlockBuilder {
         continue
       }
       endRun()
-      if (replaced !== undefined) this.parts.push(replaced)
+      if (replaced !== undefined) this.out.add(replaced, 0, replaced.length)
       at += length
       runStart = at
     }
@@ -217,6 +216,37 @@ export class BlockBuilder {
   private isSecretText(key: string, data: Buffer, from: number, to: number): boolean {
     const text = data.utf8Slice(from, to)
     return this.redactor.redactAttribute(key, text) !== text
+  }
+}
+
+/** The data of a block while it is put together. */
+class Output {
+  private bytes: Buffer
+  private length = 0
+
+  /** `expected`: bytes it will probably take. */
+  constructor(expected: number) {
+    this.bytes = Buffer.allocUnsafeSlow(expected)
+  }
+
+  add(from: Buffer, start: number, end: number): void {
+    const length = this.length + end - start
+    if (length > this.bytes.length) {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(length, this.bytes.length * 2))
+      this.bytes.copy(bytes, 0, 0, this.length)
+      this.bytes = bytes
+    }
+    from.copy(this.bytes, this.length, start, end)
+    this.length = length
+  }
+
+  take(): Buffer {
+    const { bytes, length } = this
+    // Blocks wait as long as the disk refuses them: of payloads that became references they must not hold the room.
+    if (length * 2 >= bytes.length) return bytes.subarray(0, length)
+    const own = Buffer.allocUnsafeSlow(length)
+    bytes.copy(own, 0, 0, length)
+    return own
   }
 }
 

@@ -4,10 +4,10 @@ import { listenForCommands } from '../live/control-socket.ts'
 import type { ControlRequest } from '../live/control-socket.ts'
 import { askAgent, runAction, waitUntil } from '../profiling/actions.ts'
 import type { ActionsHost } from '../profiling/actions.ts'
-import { MainInspector } from '../profiling/main-inspector.ts'
 import { TriggerEngine } from '../profiling/trigger-engine.ts'
 import { parseTriggers } from '../profiling/triggers.ts'
 import type { ActionRequest } from '../profiling/triggers.ts'
+import { HeapLimitWatch, NEAR_OOM_LOOK_MS } from '../profiling/heap-limit-watch.ts'
 import type { BlockBuilder } from './block-builder.ts'
 
 export interface ControlOptions extends Omit<ActionsHost, 'isMainBlocked'> {
@@ -18,12 +18,13 @@ export interface ControlOptions extends Omit<ActionsHost, 'isMainBlocked'> {
   instance: string
   builders: readonly BlockBuilder[]
   ask(message: object): void
+  /** Switches recording in the worker threads of the app. */
+  recordInThreads(on: boolean): void
   note(fact: object): void
   warn(text: string): void
 }
 
 const SPAN_LOOK_MS = 100
-const NEAR_OOM_LOOK_MS = 200
 /** A loop that does not answer for so long is blocked. */
 const PRESENT_WITHIN_MS = 500
 const ANSWER_WITHIN_MS = 5000
@@ -39,8 +40,7 @@ export class Control {
   private stopListening: (() => void) | undefined
   private isListening = false
   private presence = 0
-  private heapLimit: number | undefined
-  private isAskingHeap = false
+  private readonly heapWatch: HeapLimitWatch
 
   constructor(options: ControlOptions) {
     this.options = options
@@ -52,6 +52,9 @@ export class Control {
       run: (action, cause) => this.run(action, cause, () => {}),
       note: (fact) => this.note(fact),
       now: () => nowNs() / 1e6,
+    })
+    this.heapWatch = new HeapLimitWatch({
+      measured: (memory) => this.engine.onMemory(memory),
     })
     this.watchesHeap = this.engine.watches('heap', 'growth', 'near-oom')
     this.startTriggers(triggers.length > 0)
@@ -68,6 +71,7 @@ export class Control {
 
   stop(): void {
     for (const timer of this.timers) clearInterval(timer)
+    this.heapWatch.stop()
     this.stopListening?.()
   }
 
@@ -82,11 +86,14 @@ export class Control {
 
   /** Takes the measurements of a round. */
   measured(values: ReadonlyMap<string, number>): void {
-    this.heapLimit = values.get('perf.memory.heap.limit') ?? this.heapLimit
     const heapUsed = values.get('perf.memory.heap.used')
-    this.engine.onMemory({ rss: values.get('process.memory.usage'), heapUsed, heapLimit: this.heapLimit })
+    this.engine.onMemory({
+      rss: values.get('process.memory.usage'),
+      heapUsed,
+      heapLimit: this.heapWatch.limit ?? values.get('perf.memory.heap.limit'),
+    })
     // Blocked, the main thread does not tell: it is asked in the middle of what it does.
-    if (heapUsed === undefined && this.watchesHeap) void this.askHeap()
+    if (heapUsed === undefined && this.watchesHeap) void this.heapWatch.ask()
   }
 
   private startTriggers(hasSome: boolean): void {
@@ -94,7 +101,7 @@ export class Control {
     const every = (ms: number, look: () => void): void => void this.timers.push(setInterval(look, ms))
     every(1000, () => this.engine.onTime())
     if (this.engine.watches('span')) every(SPAN_LOOK_MS, () => this.lookAtOpenSpans())
-    if (this.engine.watches('near-oom')) every(NEAR_OOM_LOOK_MS, () => void this.lookForOom())
+    if (this.engine.watches('near-oom')) every(NEAR_OOM_LOOK_MS, () => void this.heapWatch.look())
     const signals = this.engine.signals()
     if (signals.length > 0) this.options.ask({ type: 'signals', names: signals })
   }
@@ -106,26 +113,6 @@ export class Control {
       builder.eachOpen((name, startNs) => {
         if (names.has(name)) this.engine.onSpan(name, (now - startNs) / 1e6)
       })
-    }
-  }
-
-  /** Memory can run out within a second: a process near its heap's limit is looked at more often. */
-  private async lookForOom(): Promise<void> {
-    if (process.memoryUsage.rss() > (this.heapLimit ?? 0) * 0.6) await this.askHeap()
-  }
-
-  private async askHeap(): Promise<void> {
-    if (this.isAskingHeap) return
-    this.isAskingHeap = true
-    const connection = MainInspector.connect()
-    try {
-      let used: number | undefined
-      void connection?.post<{ usedSize: number }>('Runtime.getHeapUsage').then((usage) => (used = usage?.usedSize))
-      await waitUntil(() => used !== undefined, ANSWER_WITHIN_MS)
-      this.engine.onMemory({ heapUsed: used, heapLimit: this.heapLimit })
-    } finally {
-      connection?.close()
-      this.isAskingHeap = false
     }
   }
 
@@ -179,6 +166,7 @@ export class Control {
 
   private async setRecording(on: boolean): Promise<string> {
     if ((await askAgent(`record?.(${String(on)})`, ANSWER_WITHIN_MS)) === undefined) throw new Error('the main thread did not answer')
+    this.options.recordInThreads(on)
     this.note({ cause: 'command', action: 'recording', outcome: 'done', detail: on ? 'on' : 'off' })
     return `recording is ${on ? 'on' : 'off'}`
   }

@@ -41,7 +41,7 @@ async function take(heap: MainHeap, plan: SnapshotPlan): Promise<void> {
   const written = finished(compressor.pipe(output))
   written.catch(() => {})
   try {
-    const { redactor } = loadRedactor(work.redact, work.cwd)
+    const { redactor } = loadRedactor(work.redact, work.root)
     const texts = { keepTexts: work.keepTexts, redactText: (text: string) => redactor.redactText(text) }
     const filter = new TextlessSnapshot(texts, (bytes) => compressor.write(bytes))
     const startedMs = performance.now()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from '../core/make-folder.ts'
 import type { Redactor } from '../semantics/redaction.ts'
 import { gitCommit } from './git-commit.ts'
 import { redactArguments } from './redact-arguments.ts'
@@ -11,6 +12,8 @@ export interface ProcessInfo {
   parentInstance: string | null
   session: string
   sessionDir: string
+  /** Absolute folder that its settings start from. */
+  root: string
   service: string
   pid: number
   ppid: number
@@ -24,11 +27,14 @@ export interface ProcessInfo {
   agent: string
   startedAt: string
   startNs: number
+  /** Switches of the app by name (`PERF_FLAGS`). */
+  flags: Record<string, string>
+  tags: readonly string[]
 }
 
 /** Makes the session's folders and writes session.json once; the first process of a session wins. Throws when the disk says no. */
 export function createSessionFolder(info: ProcessInfo, given: Record<string, string>, redactor: Redactor): void {
-  fs.mkdirSync(path.join(info.sessionDir, 'hot'), { recursive: true, mode: 0o700 })
+  makeFolder(path.join(info.sessionDir, 'hot'))
   const file = path.join(info.sessionDir, 'session.json')
   if (fs.existsSync(file)) return
   const session = {
@@ -45,10 +51,24 @@ export function createSessionFolder(info: ProcessInfo, given: Record<string, str
     host: info.host,
     platform: info.platform,
     arch: info.arch,
-    tags: [],
+    flags: redactFlags(info.flags, redactor),
+    tags: info.tags.map((tag) => redactor.redactText(tag)),
     config: Object.fromEntries(Object.entries(given).map(([name, value]) => [name, redactor.redactText(value)])),
   }
   writeOnce(file, `${JSON.stringify(session, null, 2)}\n`)
+}
+
+/** Whether the process has stored something already, or a thread of it has: then how it ended is to be known, too. */
+export function hasLeftFiles({ sessionDir, instance }: ProcessInfo): boolean {
+  try {
+    return fs.readdirSync(path.join(sessionDir, 'hot')).some((name) => name.startsWith(`${instance}.`))
+  } catch {
+    return false
+  }
+}
+
+function redactFlags(flags: Record<string, string>, redactor: Redactor): Record<string, string> {
+  return JSON.parse(redactor.redactJson(JSON.stringify(flags))) as Record<string, string>
 }
 
 /** Writes a whole file under a name that must not exist yet: complete or not there; nothing happens if another process was first. */
@@ -76,7 +96,7 @@ export function projectKey(dir: string): Buffer {
   } catch {
     // made below
   }
-  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeFolder(dir)
   writeOnce(file, randomBytes(32))
   const key = fs.readFileSync(file)
   return key.length === 32 ? key : randomBytes(32)
@@ -88,12 +108,13 @@ export function processMeta(
   given: Record<string, string>,
   redactor: Redactor,
 ): Record<string, unknown> & { v: number; instance: string; session: string; pid: number } {
-  const { sessionDir: _folder, ...rest } = info
+  const { sessionDir: _folder, root: _root, tags: _tags, ...rest } = info
   return {
     v: 1,
     ...rest,
     argv: redactArguments(info.argv, redactor),
     execArgv: redactArguments(info.execArgv, redactor),
+    flags: redactFlags(info.flags, redactor),
     gitCommit: gitCommit(info.cwd) ?? null,
     config: Object.fromEntries(Object.entries(given).map(([name, value]) => [name, redactor.redactText(value)])),
   }

@@ -10,7 +10,7 @@ import { wallAnchor } from './anchor.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { PayloadStore } from './payloads.ts'
 import { loadRedactor } from './redaction-rules.ts'
-import { createSessionFolder, processMeta, projectKey } from './session-folder.ts'
+import { createSessionFolder, hasLeftFiles, processMeta, projectKey } from './session-folder.ts'
 import type { ProcessInfo } from './session-folder.ts'
 
 export interface SpillOptions {
@@ -24,7 +24,7 @@ export interface SpillOptions {
 
 /** Writes a CPU profile from the app thread at its exit, when no writer is ready. Throws when the disk says no. */
 export function spillProfile(process: ProcessInfo, message: CpuProfileMessage, redact: string[]): void {
-  createSessionFolder(process, {}, loadRedactor(redact, process.cwd).redactor)
+  createSessionFolder(process, {}, loadRedactor(redact, process.root).redactor)
   writeProfile(path.join(process.sessionDir, 'profiles'), process.instance, message, wallAnchor())
 }
 
@@ -38,7 +38,7 @@ export type SpillEnd = { code: number; reason: string; wallMs: number; monoNs: n
 export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
   const { process: info } = options
   const reader = new RingReader(options.memory)
-  const { redactor } = loadRedactor(options.redact, info.cwd)
+  const { redactor } = loadRedactor(options.redact, info.root)
   const payloads = new PayloadStore(() => projectKey(options.dir), 'off', redactor)
   const builder = new BlockBuilder(reader, redactor, payloads, options.definitions)
   let file: string | undefined
@@ -52,7 +52,8 @@ export function createSpill(options: SpillOptions): (end: SpillEnd) => void {
       next.release()
       blocks.push(next.block)
     }
-    if (file === undefined && !blocks.some(({ spans, counters }) => spans > 0 || counters['packages_missed'] !== undefined)) return
+    const isNothing = !blocks.some(({ spans, counters }) => spans > 0 || counters['packages_missed'] !== undefined)
+    if (file === undefined && isNothing && (end === null || !hasLeftFiles(info))) return
     if (file === undefined) createSessionFolder(info, {}, redactor)
     meta ??= processMeta(info, {}, redactor)
     file ??= path.join(info.sessionDir, 'hot', `${info.instance}.${reader.thread}.${Date.now()}.spill`)

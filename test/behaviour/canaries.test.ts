@@ -15,7 +15,7 @@ import { record, type Format, type Recorded } from '../support/record.ts'
 import { describeWithService, postgres, redis } from '../support/services.ts'
 
 const CANARY = 'zq9kcanary'
-const PACKAGES = ['express@5.3.0', 'pg@8.23.1', 'ioredis@6.0.0', 'openai@6.49.0', '@anthropic-ai/sdk@1.11.0']
+const PACKAGES = ['express@5.3.0', 'pg@8.23.1', 'ioredis@6.0.0', 'openai@6.49.0', '@anthropic-ai/sdk@1.12.0']
 const FORMATS: Format[] = ['esm', 'cjs']
 const TOOL = `export async function findCustomer(id) { if (id === '') throw new RangeError('no id'); return { id, balance: process.env.CANARY + 'globresult' } }\n`
 

@@ -23,7 +23,7 @@ describe('lines of logs', () => {
 
   it('are counted by level in the report, with those of traces that failed', async () => {
     const section = /\nLogs\n([^]*?)\n\n/.exec(`${await cli('report')}\n\n`)?.[1]?.split('\n')
-    expect(section?.[0]).toBe('log 9, error 1, info 1, warn 1')
+    expect(section?.[0]).toBe('12 lines: 9 log, 1 error, 1 info, 1 warn')
     expect(section?.slice(2).map((line) => line.replace(/^[\d:.]+ +/, '').replace(/ +[0-9a-f]{8}$/, ''))).toEqual([
       'info   started',
       'warn   careful with token=REDACTED',

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { spawn } from 'node:child_process'
@@ -34,10 +34,29 @@ describe('perf-agent run', () => {
     expect(await query(`SELECT count(*) > 0 AS recorded FROM spans WHERE layer = 'http'`)).toEqual([{ recorded: true }])
   })
 
+  it('keeps the switches that PERF_FLAGS names with the session, but no secrets', async () => {
+    write('app.mjs', REQUEST)
+    const env = { PERF_FLAGS: 'CACHE, BATCH=0, ABSENT, SHOP_API_KEY', CACHE: '1', SHOP_API_KEY: 'sk-verysecret', ABSENT: undefined }
+    await runCli(['run', 'app.mjs'], { cwd, env })
+    const [session = ''] = readdirSync(path.join(cwd, '.perf/sessions'))
+    const text = readFileSync(path.join(cwd, '.perf/sessions', session, 'session.json'), 'utf8')
+    expect((JSON.parse(text) as { flags: unknown }).flags).toEqual({ CACHE: '1', BATCH: '0', ABSENT: '', SHOP_API_KEY: 'REDACTED' })
+    expect(text).not.toContain('verysecret')
+  })
+
   it('takes every Node.js child of a shell script into the same session', async () => {
     write('app.mjs', REQUEST)
     expect((await run('sh', '-c', 'node app.mjs & node app.mjs; wait')).code).toBe(0)
     expect(await query('SELECT count(*) AS n FROM processes')).toEqual([{ n: 2 }])
+  })
+
+  it('gives them the settings of the folder it is called in, wherever they are started', async () => {
+    mkdirSync(path.join(cwd, 'sub'))
+    write('perf.config.json', '{ "settings": { "PERF_DIR": "kept", "PERF_SAMPLE": 0 } }')
+    write('sub/app.mjs', REQUEST)
+    expect(await run('sh', '-c', 'cd sub && node app.mjs')).toMatchObject({ code: 0, stderr: '' })
+    expect(readdirSync(path.join(cwd, 'sub'))).toEqual(['app.mjs'])
+    expect(await query('SELECT count(*) AS n FROM spans')).toEqual([{ n: 0 }])
   })
 
   it('passes arguments, standard streams, output and exit code through', async () => {

@@ -3,10 +3,13 @@ import { AsyncResource } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
 import { currentSpan, runWith } from '../../src/core/context.ts'
 import { binding, target } from '../../src/core/integration.ts'
+import type { Call } from '../../src/core/integration.ts'
 import { Recorder } from '../../src/core/recorder.ts'
 import { Ring } from '../../src/core/ring.ts'
 import type { Span } from '../../src/core/span.ts'
-import { wrapBinding, wrapTarget, type Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
+import { wrapTarget } from '../../src/core/wrap.ts'
+import { wrapBinding } from '../../src/core/wrap-binding.ts'
 
 const ring = new Ring({ capacity: 1 << 20, slots: 64 }, 0)
 const recorder = new Recorder(ring, { payloadChars: 100, captureFlag: 0, sampleRate: 1 })
@@ -15,10 +18,16 @@ const spanOf = (name: string): Span => recorder.start(name, 'function', 'test', 
 const within = <T>(span: Span, fn: () => T): T => runWith(span, fn as never, undefined, [])
 const nameNow = (): string | undefined => currentSpan()?.name
 
-function wrapped(options: { insideOnly?: boolean; callersContext?: boolean }): () => string | undefined {
+function wrapped(options: {
+  insideOnly?: boolean
+  callersContext?: boolean | ((call: Call) => boolean)
+  events?: string[]
+}): (...args: unknown[]) => string | undefined {
   const definition = target({ path: 'fn', versions: '*', settles: 'return', start: () => ({ name: 'call' }), ...options })
   const module = { name: 'test', version: '1.0.0' }
-  return wrapTarget((() => nameNow()) as never, definition as never, 'function', 'test', module, runtime) as () => string | undefined
+  return wrapTarget((() => nameNow()) as never, definition as never, 'function', 'test', module, runtime) as (
+    ...args: unknown[]
+  ) => string | undefined
 }
 
 describe('a wrapped function', () => {
@@ -33,6 +42,19 @@ describe('a wrapped function', () => {
       undefined,
       'caller',
     ])
+  })
+  it('runs where the definition says for this very call, and in its span where the definition fails', () => {
+    const call = wrapped({
+      callersContext({ args: [how] }) {
+        if (how === 'fails') throw new Error('asked in vain')
+        return how === 'outside'
+      },
+    })
+    expect(within(spanOf('caller'), () => [call('outside'), call('inside'), call('fails')])).toEqual(['caller', 'call', 'call'])
+  })
+  it('is looked at only for the events that are named', () => {
+    const emit = wrapped({ events: ['close', 'end'] })
+    expect(within(spanOf('caller'), () => [emit('close'), emit('data'), emit('end'), emit()])).toEqual(['call', 'caller', 'call', 'caller'])
   })
 })
 

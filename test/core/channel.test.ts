@@ -5,7 +5,7 @@ import { currentSpan } from '../../src/core/context.ts'
 import { Engine } from '../../src/core/engine.ts'
 import { channel, defineIntegration } from '../../src/core/integration.ts'
 import type { Span } from '../../src/core/span.ts'
-import type { Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
 
 interface Message {
   name: string

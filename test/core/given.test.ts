@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { wrapGiven } from '../../src/core/given.ts'
 import { target, type Target } from '../../src/core/integration.ts'
-import type { Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
 
 const started: unknown[] = []
 const recorder = {
@@ -136,5 +136,33 @@ describe('wrapGiven', () => {
     let held: typeof config | undefined
     wrap((given) => (held = given as typeof config), '0.run')(config)
     expect([held?.run(), config.count]).toEqual([1, 1])
+  })
+  it.each([undefined, true])('records what a function makes, and knows of what it made that (only called: %s)', (onlyCalled) => {
+    const definition = target<{ args: [name: string] }>({
+      path: 'make',
+      given: 'result',
+      ...(onlyCalled && { onlyCalled }),
+      versions: '*',
+      settles: 'return',
+      start: ({ madeOf, args: [name] }) => ({ name: `${String(madeOf?.[0])} ${name}` }),
+    }) as unknown as typeof executor
+    const make = wrap(
+      (greeting) =>
+        function said(this: unknown, name: unknown) {
+          return [this, greeting, name]
+        },
+      'result',
+      definition,
+    ) as (greeting: string) => (name: string) => unknown
+    const [hello, bye] = [make('hello'), make('bye')]
+    const self = {}
+    started.length = 0
+    expect([hello.call(self, 'a'), bye.call(self, 'b'), hello.call(self, 'c')]).toEqual([
+      [self, 'hello', 'a'],
+      [self, 'bye', 'b'],
+      [self, 'hello', 'c'],
+    ])
+    expect(started).toEqual(['hello a', 'bye b', 'hello c'])
+    expect([hello.name, hello.length]).toEqual(onlyCalled === true ? ['', 0] : ['said', 1])
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { target, type Target } from '../../src/core/integration.ts'
 import { wrapItems } from '../../src/core/items.ts'
-import type { Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
 
 const log: string[] = []
 const recorder = {

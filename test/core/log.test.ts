@@ -7,7 +7,7 @@ import { wrapLog } from '../../src/core/log.ts'
 import { Recorder } from '../../src/core/recorder.ts'
 import { Ring } from '../../src/core/ring.ts'
 import type { Span } from '../../src/core/span.ts'
-import type { Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
 
 interface Call {
   self: unknown

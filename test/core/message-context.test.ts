@@ -1,7 +1,8 @@
 // What messages need of the engine: links, context that travels in a message, an end that comes after a return.
 import { describe, expect, it } from 'vitest'
 import { target, type CallShape, type Outcome, type Target } from '../../src/core/integration.ts'
-import { wrapTarget, type Runtime } from '../../src/core/wrap.ts'
+import type { Runtime } from '../../src/core/runtime.ts'
+import { wrapTarget } from '../../src/core/wrap.ts'
 import { parseTraceparent } from '../../src/semantics/propagation.ts'
 
 type Definition<S extends CallShape> = Omit<Target<S>, 'type' | 'path' | 'versions'>

@@ -24,10 +24,12 @@ interface Call {
   toolCalls?: string[]
   firstTokenSeconds?: number
   error?: string
+  /** Calls it stands for. */
+  weight?: number
 }
 
 const ask = (call: Call): Node => ({
-  name: 'POST /ask', layer: 'http', ms: [0, (call.ms ?? 100) + 2], attributes: { 'http.request.method': 'POST', 'http.route': '/ask' },
+  name: 'POST /ask', layer: 'http', weight: call.weight ?? 1, ms: [0, (call.ms ?? 100) + 2], attributes: { 'http.request.method': 'POST', 'http.route': '/ask' },
   children: [
     {
       name: `chat ${call.model ?? 'gpt-4o'}`, layer: 'ai', ms: [1, 1 + (call.ms ?? 100)], ...(call.error === undefined ? {} : { error: call.error }),
@@ -86,6 +88,30 @@ describe('prompt-cache-miss', () => {
       cost: { calls: 7, tokens: 28_000 },
       evidence: { facts: { first_difference: where, cached_share: 0 } },
     })
+  })
+
+  it('names what differs in most calls, of which few may have been kept', async () => {
+    const calls = times(8, (i): Call => ({
+      input: 4000,
+      messages: ['long guide', `question ${i}`],
+      instructions: i < 5 ? `Now is 10:0${i}` : 'the same',
+      tools: [`tool ${Math.max(4, i)}`],
+      weight: i < 5 ? 1 : 10,
+    }))
+    expect(await findings(promptCacheMiss, calls)).toMatchObject([{ evidence: { facts: { first_difference: 'the tool definitions' } } }])
+  })
+
+  it('names a later message where more lies behind it than before it', async () => {
+    const guide = 'long guide '.repeat(50)
+    const drifting = (i: number): Call => ({ input: 4000, messages: ['be kind', `Now is 10:0${i}`, guide, `question ${i}`] })
+    expect(await findings(promptCacheMiss, times(8, drifting))).toMatchObject([{ evidence: { facts: { first_difference: 'message 2' } } }])
+    // A history that drops its oldest turns.
+    const turn = (i: number): string => `turn ${i} ${'word '.repeat(20)}`
+    const sliding = (i: number): Call => ({ input: 4000, messages: ['be kind', ...times(6, (n) => turn(i + n))] })
+    expect(await findings(promptCacheMiss, times(8, sliding))).toMatchObject([{ evidence: { facts: { first_difference: 'message 2' } } }])
+    const late = (i: number): Call => ({ input: 4000, messages: [guide, `Now is 10:0${i}`, 'answer in a word'] })
+    const growing = (i: number): Call => ({ input: 4000, messages: ['be kind', ...times(i + 1, turn)] })
+    for (const call of [late, growing]) expect(await findings(promptCacheMiss, times(8, call))).toEqual([])
   })
 
   it('is silent when the beginning stays, when the cache serves it, when prompts are short, and when nothing is shared', async () => {
@@ -190,6 +216,16 @@ describe('missing-streaming', () => {
         times(3, () => ({ ms: 4000, output: 400 })),
       ),
     ).toMatchObject([{ title: expect.stringContaining('POST /ask waits 4.0 s') }])
+  })
+
+  it('names the request that waits, not one further down that the call itself made', async () => {
+    const own = { name: 'POST /v1', layer: 'http', kind: 'server', ms: [10, 3900], attributes: { 'http.request.method': 'POST' } } as const
+    const waits = (): Node => {
+      const request = ask({ ms: 4000, output: 400 })
+      return { ...request, children: request.children?.map((call) => ({ ...call, children: [own] })) ?? [] }
+    }
+    const found = await findAll(await recordingOf([waits(), waits(), waits()]), [missingStreaming])
+    expect(found.map(({ title }) => title)).toEqual([expect.stringContaining('POST /ask waits 4.0 s')])
   })
 
   it('is silent about streams, short answers, and calls that only choose a tool', async () => {

@@ -90,6 +90,12 @@ describe('short-ttl', () => {
     expect(same).toMatchObject([{ evidence: { facts: { same_values: 1 } } }])
   })
 
+  it('is not drowned by other keys of the same cache that are computed once', async () => {
+    const once = times(60, (i) => computing(`key-${i}`, 20, 60_000))
+    const [finding] = await findAll(await recordingOf([...times(10, () => computing('rates', 50, 800)), ...once]), [shortTtl])
+    expect(finding).toMatchObject({ cost: { calls: 9 }, evidence: { facts: { computed_again: 9 } } })
+  })
+
   it('is silent when the values change, are asked for long after, or had no time to live', async () => {
     expect(await findAll(await recordingOf(times(20, (i) => computing('rates', 50, 800, String(i)))), [shortTtl])).toEqual([])
     expect(await findAll(await recordingOf(times(20, () => computing('rates', 50, 100))), [shortTtl])).toEqual([])

@@ -35,6 +35,16 @@ describe('findings on the command line', () => {
     expect(JSON.parse(rows.stdout)).toEqual([{ id: finding?.id, kind: 'n-plus-one' }])
   })
 
+  it('say of a session without spans that there was nothing to look at, and audit does not pass it', async () => {
+    const empty = mkdtempSync(path.join(os.tmpdir(), 'perf-findings-empty-'))
+    await generateSession({ dir: empty, instances: [] })
+    const { code, stdout } = await runCli(['findings', '--dir', empty])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^shop_\S+ holds no spans, so nothing could be looked at: [^\n]+\n$/)])
+    const audited = await runCli(['audit', '--dir', empty])
+    expect([audited.code, audited.stderr]).toEqual([2, expect.stringMatching(/^perf-agent: Nothing can be read of shop_\S+, [^\n]+\n$/)])
+    rmSync(empty, { recursive: true, force: true })
+  })
+
   it('say in one sentence what is wrong with the question', async () => {
     expect(await runCli(['show', 'n-plus-two', '--dir', dir])).toMatchObject({
       code: 2,

@@ -13,8 +13,13 @@ describe('lost-context', () => {
     ])
   })
 
+  it('finds calls of which none has a parent in an app that serves', async () => {
+    const reader = await recordingOf([{ name: 'GET /', layer: 'http', ms: [0, 20] }, ...Array.from({ length: 25 }, () => query)])
+    expect(await findAll(reader, [lostContext])).toMatchObject([{ cost: { calls: 25 }, evidence: { facts: { share: 1 } } }])
+  })
+
   it('is silent in a script whose calls have no parent at all, and about a few at start-up', async () => {
-    expect(await findAll(await recordingOf(Array.from({ length: 9 }, () => query)), [lostContext])).toEqual([])
+    expect(await findAll(await recordingOf(Array.from({ length: 30 }, () => query)), [lostContext])).toEqual([])
     expect(await findAll(await recordingOf([request, query, query]), [lostContext])).toEqual([])
   })
 })

@@ -31,6 +31,20 @@ describe('n-plus-one', () => {
     expect(ids[0]).toEqual(ids[1])
   })
 
+  it('takes requests as the same where only ids in the path differ, and as others where host or path do', async () => {
+    const ask = (url: string, i: number): Node => ({
+      name: 'GET', layer: 'http', kind: 'client', ms: [i * 10, i * 10 + 8], attributes: { 'http.request.method': 'GET', 'url.full': url },
+    }) // prettier-ignore
+    const ids = ['1', '27', 'd9428888-122b-11e1-b85c-61cd3cbb3210', '5f2b1c9e8d7a6b5c4d3e2f1a', '300']
+    const [finding] = await findAll(
+      await recordingOf([request(ids.map((id, i) => ask(`http://api.shop:8080/v1/users/${id}?full=1`, i)))]),
+      [nPlusOne],
+    )
+    expect(finding?.title).toBe('GET /orders makes the same request about 5 times in a row: GET api.shop:8080/v1/users/#')
+    const others = ['users', 'orders', 'prices', 'stock', 'reviews'].map((path, i) => ask(`http://api.shop/${path}`, i))
+    expect(await findAll(await recordingOf([request(others)]), [nPlusOne])).toEqual([])
+  })
+
   it('is silent about a few calls, different calls, and calls made side by side', async () => {
     const reader = await recordingOf([
       request(Array.from({ length: 4 }, (_, i) => query(i))),

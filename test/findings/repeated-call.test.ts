@@ -28,12 +28,48 @@ describe('repeated-call', () => {
     ])
   })
 
+  it('finds it in lower case, too', async () => {
+    const query: Node = {
+      name: 'select users', layer: 'db', ms: [0, 10], payloads: { 'db.query.parameters': '[7]' },
+      attributes: { 'db.query.text': 'select * from users where id = $1', 'db.operation.name': 'select' },
+    } // prettier-ignore
+    expect(await findAll(await recordingOf([1, 2, 3, 4].map(() => request(query))), [repeatedCall])).toMatchObject([{ cost: { calls: 3 } }])
+  })
+
   it.each(['find', 'scroll'])('finds the same %s of a document or vector database', async (operation) => {
     const read: Node = {
       name: `${operation} users`, layer: 'db', ms: [0, 10], payloads: { 'db.query.parameters': '[7]' },
       attributes: { 'db.operation.name': operation, 'db.collection.name': 'users' },
     } // prettier-ignore
     expect(await findAll(await recordingOf([1, 2, 3, 4].map(() => request(read))), [repeatedCall])).toMatchObject([{ cost: { calls: 3 } }])
+  })
+
+  it('tells requests apart by host and path, not by what follows the question mark alone', async () => {
+    const ask = (url: string): Node => ({
+      name: 'GET', layer: 'http', kind: 'client', ms: [0, 10], payloads: { 'url.query': 'page=1' },
+      attributes: { 'http.request.method': 'GET', 'url.full': `${url}?page=1` },
+    }) // prettier-ignore
+    const different = ['orders', 'users/7', 'users/8', 'prices'].map((path) => request(ask(`https://api.shop/${path}`)))
+    expect(await findAll(await recordingOf([...different, request(ask('https://other.shop/orders'))]), [repeatedCall])).toEqual([])
+    const same = [1, 2, 3].map(() => request(ask('https://api.shop/users/7')))
+    expect(await findAll(await recordingOf([...different, ...same]), [repeatedCall])).toMatchObject([
+      { title: expect.stringContaining('GET api.shop/users/7 is called 4 times'), cost: { calls: 3 } },
+    ])
+  })
+
+  it('is silent about a tool that gives nothing back: it is called for what it does', async () => {
+    expect(await findAll(await recordingOf([1, 2, 3, 4].map(() => request(price('tea', undefined)))), [repeatedCall])).toEqual([])
+  })
+
+  it('is of low severity where nobody would notice, and silent where a cache would save next to nothing', async () => {
+    const fast = (ms: number): Node => ({
+      name: 'price', layer: 'tool', ms: [0, ms], payloads: { 'tool.arguments': 'tea', 'tool.result': '4' },
+    }) // prettier-ignore
+    const within = async (ms: number, whole: number) =>
+      await findAll(await recordingOf([1, 2, 3, 4].map(() => ({ ...request(fast(ms)), ms: [0, whole] as const }))), [repeatedCall])
+    expect(await within(4, 5)).toMatchObject([{ severity: 'low' }])
+    expect(await within(40, 50)).toMatchObject([{ severity: 'high' }])
+    expect(await within(0.1, 100)).toEqual([])
   })
 
   it('is silent when the results differ, the arguments differ, the calls failed, or something was written', async () => {

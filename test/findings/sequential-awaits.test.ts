@@ -22,12 +22,39 @@ describe('sequential-awaits', () => {
     expect(findings[0]?.cost.total_ms).toBeCloseTo(4 * 29.8, 3)
   })
 
+  it('finds reads that are written in lower case', async () => {
+    const lower = (name: string, from: number, to: number): Node => ({
+      ...read(name, from, to, undefined),
+      attributes: { 'db.query.text': name, 'db.operation.name': 'select' },
+    })
+    const traces = requests(() => [lower('select a', 0, 40), lower('select b', 40.2, 70)])
+    expect(await findAll(await recordingOf(traces), [sequentialAwaits])).toHaveLength(1)
+  })
+
   it('finds a read without arguments behind another', async () => {
     const findings = await findAll(
       await recordingOf(requests((i) => [read('SELECT profile', 0, 40, `[${i}]`), read('SELECT rates', 40.1, 60, undefined)])),
       [sequentialAwaits],
     )
     expect(findings).toMatchObject([{ evidence: { facts: { why: 'the second has no arguments' } } }])
+  })
+
+  const ask = (url: string, from: number, to: number): Node => ({
+    name: 'GET', layer: 'http', kind: 'client', ms: [from, to], attributes: { 'http.request.method': 'GET', 'url.full': url },
+  }) // prettier-ignore
+
+  it('finds requests of fixed addresses that wait for each other', async () => {
+    const traces = requests(() => [ask('https://a.shop/rates', 0, 40), ask('https://b.shop/banners', 40.2, 70)])
+    expect((await findAll(await recordingOf(traces), [sequentialAwaits])).map(({ title }) => title)).toEqual([
+      'In GET /me, GET b.shop/banners waits for GET a.shop/rates and does not seem to need it',
+    ])
+  })
+
+  it('is silent where an id in the path may come from the answer before', async () => {
+    const traces = requests((i) => [ask(`https://a.shop/users/${i}`, 0, 40), ask(`https://a.shop/companies/${i + 70}`, 40.2, 70)])
+    expect(await findAll(await recordingOf(traces), [sequentialAwaits])).toEqual([])
+    const afterQuery = requests((i) => [read('SELECT user', 0, 40, `[${i}]`), ask(`https://a.shop/companies/${i + 70}`, 40.2, 70)])
+    expect(await findAll(await recordingOf(afterQuery), [sequentialAwaits])).toEqual([])
   })
 
   it('is silent where the second needs the first, where they run side by side, and where time lies between', async () => {

@@ -16,6 +16,11 @@ describe('slow-query', () => {
     ])
   })
 
+  it('takes one that ran once or twice for slow from a second on', async () => {
+    expect(await findAll(await recordingOf([query(300), query(20)]), [slowQuery])).toEqual([])
+    expect(await findAll(await recordingOf([query(1200)]), [slowQuery])).toMatchObject([{ cost: { calls: 1 } }])
+  })
+
   it('is silent when the time was the wait for a connection, or short', async () => {
     const reader = await recordingOf([query(300, { 'perf.pool.wait_ms': 280 }), query(20)])
     expect(await findAll(reader, [slowQuery])).toEqual([])

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findAll } from '../../src/analysis/find.ts'
+import errorGroup from '../../src/analysis/findings/error-group.ts'
 import throttledCalls from '../../src/analysis/findings/throttled-calls.ts'
 import { recordingOf, type Node } from '../support/recording.ts'
 
@@ -27,6 +28,20 @@ describe('throttled-calls', () => {
 
   it('is silent about calls that went well or failed otherwise', async () => {
     expect(await findAll(await recordingOf([call(), call('500')]), [throttledCalls])).toEqual([])
+  })
+
+  it('names the host of requests, and no error group says the same again', async () => {
+    const ask = (host: string, error?: string): Node => ({
+      name: 'GET', layer: 'http', kind: 'client', ms: [0, 60], attributes: { 'http.request.method': 'GET', 'url.full': `http://${host}/x/7` },
+      ...(error === undefined ? {} : { error }),
+    }) // prettier-ignore
+    const calls = [ask('a.shop', 'TimeoutError'), ask('a.shop'), ask('b.shop', '429'), ask('b.shop', '503'), ask('b.shop')]
+    const findings = await findAll(await recordingOf(calls), [throttledCalls, errorGroup])
+    expect(findings.map(({ title }) => title).sort()).toEqual([
+      'GET a.shop timed out 1 of 2 times',
+      'GET b.shop fails with 503 (1 of 3)',
+      'GET b.shop was refused with 429 (too many requests) 1 of 3 times',
+    ])
   })
 
   it('names the AI call, not its requests, and counts a refusal once', async () => {

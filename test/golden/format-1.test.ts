@@ -43,6 +43,17 @@ it.each(Object.entries(QUERIES))('holds the same %s', async (table, query) => {
   expect(rows).toEqual(expected[table])
 })
 
+it('is archived, and reads the same from there', async () => {
+  reader.close()
+  expect(await runCli(['archive', 'last', '--dir', dir])).toMatchObject({ code: 0, stderr: '' })
+  reader = await openSession(readSession(path.join(dir, 'sessions', 'golden_20261121-101500_9f3c')))
+  for (const [table, query] of Object.entries(QUERIES)) {
+    const rows = await reader.rows<{ attributes?: Record<string, unknown> | null }>(query)
+    for (const { attributes } of rows) delete attributes?.['perf.ai.cost_usd']
+    expect(rows, table).toEqual(expected[table])
+  }
+})
+
 it('is reported on', async () => {
   const report = await runCli(['report', '--dir', dir])
   expect(report).toMatchObject({ code: 0, stderr: '' })

@@ -2,6 +2,7 @@
 import { readdirSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { nextInterval } from '../../src/profiling/heap-sampling.ts'
 import { openSession } from '../../src/store/query.ts'
 import { readSession } from '../../src/store/session.ts'
 import { runCli } from '../support/cli.ts'
@@ -144,4 +145,14 @@ it('nothing is sampled unless asked for', async () => {
   const run = await record({ app: `import { span } from '@perf/agent/api'\nspan('one', () => {})` })
   expect(readdirSync(run.sessionDir ?? '')).not.toContain('heap')
   expect((await runCli(['heap', 'top', '--dir', run.perfDir])).stdout).toMatch(/has no heap profile: PERF_HEAP=sampling records one/)
+})
+
+it('fewer samples are taken of a program that allocates fast, and more again when it slows down', () => {
+  const kb = 1024
+  expect(nextInterval(512 * kb, 20, 1000)).toBe(512 * kb)
+  expect(nextInterval(512 * kb, 1000, 1000)).toBe(2048 * kb)
+  expect(nextInterval(2048 * kb, 250 * 10, 10_000)).toBe(2048 * kb)
+  expect(nextInterval(2048 * kb, 100, 1000)).toBe(1024 * kb)
+  expect(nextInterval(2048 * kb, 0, 1000)).toBe(512 * kb)
+  expect(nextInterval(512 * kb, 1e9, 1)).toBe(64 * 512 * kb)
 })

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.ts'
 import { nodeBinary } from '../support/node-under-test.ts'
 import { agentRoot, record } from '../support/record.ts'
+import { waitFor } from '../support/wait-for.ts'
 import { classesByJson } from './snapshots.ts'
 
 let dir: string
@@ -30,7 +31,7 @@ beforeAll(async () => {
   const register = pathToFileURL(path.join(agentRoot(), 'dist', 'register.js')).href
   app = spawn(nodeBinary(), ['--import', register, path.join(dir, 'app.mjs')], {
     cwd: dir,
-    env: { ...process.env, PERF_DIR: path.join(dir, '.perf'), NODE_OPTIONS: '' },
+    env: { ...process.env, PERF_DIR: path.join(dir, '.perf'), NODE_OPTIONS: '', PERF_STALLS: '20' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await new Promise((resolve) => app.stdout?.once('data', resolve))
@@ -71,6 +72,13 @@ describe('perf-agent snapshot', () => {
       (await cli('sql', `SELECT message FROM logs WHERE message LIKE 'heap snapshot%' ORDER BY time`, '--json')).stdout,
     ) as unknown[]
     expect(logs).toHaveLength(4)
+  })
+
+  it('is named as what the app stood still for', async () => {
+    await waitFor('the stall', async () => {
+      const { stdout } = await cli('sql', `SELECT call, span_id FROM stalls WHERE call = 'heap snapshot'`, '--json')
+      return stdout.includes('"call": "heap snapshot"') || stdout.includes('"call":"heap snapshot"')
+    })
   })
 
   it('exports one as a plain file that JSON.parse and the reader understand', async () => {

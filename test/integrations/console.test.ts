@@ -24,7 +24,7 @@ span('lines', () => {
 })
 console.log('inspected', inspected)
 console.log(Object.keys(console).join(), console.log.name, console.log.length, Object.getOwnPropertyNames(console.log).join())
-for (let i = 0; i < 5; i++) void span('request ' + i, async () => { await new Promise((resolve) => setTimeout(resolve, i)); console.log('line', i) })
+for (let i = 0; i < 100; i++) void span('request ' + i, async () => { await new Promise((resolve) => setTimeout(resolve, 1)); console.log('line', i) })
 `
 
 const lines = [
@@ -58,7 +58,7 @@ describe.each(['esm', 'cjs'] as const)('the console (%s)', (format) => {
       '{}',
       'token=REDACTED {"password":"REDACTED"}',
     ])
-    for (let i = 0; i < 5; i++) expect(inSpan(`request ${i}`)).toEqual([{ level: 'log', message: `line ${i}` }])
+    for (let i = 0; i < 100; i++) expect(inSpan(`request ${i}`)).toEqual([{ level: 'log', message: `line ${i}` }])
     expect(logs.filter((line) => line['spanId'] === undefined)).toHaveLength(2)
     expect(counters['faults'] ?? 0).toBe(0)
     expect(JSON.stringify(logs)).not.toContain(env.CANARY)

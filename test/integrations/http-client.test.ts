@@ -96,6 +96,14 @@ describe.each(['esm', 'cjs'] as const)('http client (%s)', (format) => {
     expect(callsOf('siblings')).toHaveLength(20)
   })
 
+  it('puts each of 100 concurrent requests over 2 connections under its own parent', () => {
+    for (let i = 0; i < 100; i++) {
+      const parent = recorded.spans.find((span) => span.name === `request ${i}`)
+      const paths = childrenOf(recorded.spans, parent).map((span) => new URL(String(span.attributes['url.full'])).pathname)
+      expect(paths).toEqual([`/c/${i}`])
+    }
+  })
+
   it('ends an upgraded request and a secure one', () => {
     expect(only('upgraded')).toMatchObject({ status: 'unset', attributes: { 'http.response.status_code': 101 } })
     expect(only('secure').attributes['url.full']).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/secure$/)

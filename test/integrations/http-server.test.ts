@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { RecordedSpan } from '../support/read-session.ts'
 import { record, type Recorded } from '../support/record.ts'
+import { testLoad, webLoad } from '../support/web-load.ts'
 
 const CANARY = 'Zq7cAnArY9xW4vB2nM8kL5'
 const base = {
@@ -15,7 +16,13 @@ const base = {
 
 describe.each(['esm', 'cjs'] as const)('http server (%s)', (format) => {
   const run = (agent: 'import' | 'none', env: Record<string, string> = {}) =>
-    record({ app: 'test/scenarios/http-server.mjs', format, agent, env: { CANARY, PERF_INTEGRATIONS: 'http-server', ...env } })
+    record({
+      app: 'test/scenarios/http-server.mjs',
+      files: webLoad,
+      format,
+      agent,
+      env: { CANARY, PERF_INTEGRATIONS: 'http-server', ...env },
+    })
   let bare: Recorded
   let recorded: Recorded
   beforeAll(async () => {
@@ -74,6 +81,8 @@ describe.each(['esm', 'cjs'] as const)('http server (%s)', (format) => {
   it('runs the listeners of a body that comes in later packets inside the span', () => {
     expect(children(only('/late-body'))).toEqual(['on late data', 'on late data', 'on late end'])
   })
+
+  testLoad(() => recorded, CANARY)
 
   it('lasts until the response is out', () => {
     expect(only('/stream').durationMs).toBeGreaterThan(8)

@@ -68,6 +68,11 @@ describe.each(['esm', 'cjs'] as const)('http2 server (%s)', (format) => {
     expect(only('/compatible').attributes).toMatchObject({ 'http.request.method': 'PUT', 'server.address': 'localhost' })
   })
 
+  it('keeps each of 100 concurrent streams of one session apart, and makes the calls of a Promise.all siblings', () => {
+    for (let i = 0; i < 100; i++) expect(children(only(`/c/${i}`))).toEqual([`held /c/${i}`])
+    expect(children(only('/siblings'))).toEqual(Array.from({ length: 20 }, (_, i) => `sibling ${i}`))
+  })
+
   it('takes a valid traceparent and no other', () => {
     expect(only('/own')).toMatchObject({ traceId: '11111111111111111111111111111111', parentId: '2222222222222222' })
     expect(only('/bad-remote').parentId).toBeUndefined()

@@ -80,6 +80,16 @@ const tool = (attributes: Attributes, more: Partial<ExpectedSpan> = {}): Expecte
   },
 })
 
+const retrieval = (name: string, attributes: Attributes, children: ExpectedSpan[] = []): ExpectedSpan => ({
+  name: `retrieval ${name}`,
+  layer: 'step',
+  kind: 'client',
+  attributes: { 'gen_ai.operation.name': 'retrieval', 'gen_ai.data_source.id': name, ...attributes },
+  payloads: ['gen_ai.retrieval.query.text', 'gen_ai.retrieval.documents'],
+  children,
+})
+const found = (topK: number) => retrieval('Rack', { 'perf.vector.top_k': topK, 'perf.ai.documents': topK })
+
 await testIntegration(langchain, {
   scenario: 'langchain',
   library: '@langchain/core',
@@ -120,13 +130,13 @@ await testIntegration(langchain, {
       tool({}),
     ],
     toolFailure: [tool({ 'error.type': 'RangeError' }, { status: 'error', payloads: ['tool.arguments'] })],
-    retriever: [
+    retriever: [retrieval('Shelf', { 'perf.ai.documents': 1 })],
+    vectorStore: [found(2), found(4), retrieval('VectorStoreRetriever', { 'perf.ai.documents': 3 }, [found(3)])],
+    vectorStoreFailure: [
       {
-        name: 'retrieval Shelf',
-        layer: 'step',
-        kind: 'client',
-        attributes: { 'gen_ai.operation.name': 'retrieval', 'gen_ai.data_source.id': 'Shelf', 'perf.ai.documents': 1 },
-        payloads: ['gen_ai.retrieval.query.text', 'gen_ai.retrieval.documents'],
+        ...retrieval('Rack', { 'perf.vector.top_k': 13, 'error.type': 'RangeError' }),
+        status: 'error',
+        payloads: ['gen_ai.retrieval.query.text'],
       },
     ],
     completion: [

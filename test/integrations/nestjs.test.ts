@@ -6,7 +6,14 @@ import { testFramework } from '../support/web-framework.ts'
 const isHooked = (version: string, format: string) => nodeMajor() > 20 || format === 'esm' || !version.startsWith('12.')
 
 testFramework(
-  { library: '@nestjs/core', integration: 'nestjs', below: 'express', scenario: 'nestjs', isHooked },
+  {
+    library: '@nestjs/core',
+    integration: 'nestjs',
+    below: 'express',
+    scenario: 'nestjs',
+    isHooked,
+    unsupported: ['common', 'core', 'platform-express'].map((name) => `@nestjs/${name}`),
+  },
   ({ spanOf, childrenOf, exceptionsOf, recorded }) => {
     it.each([
       ['/api/users/by-id/42', '/api/users/by-id/:id', 'findOne', 'unset', 200],

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
-import { builtNextApp } from '../support/next-app.ts'
+import { builtNextApp, nextAppBeside } from '../support/next-app.ts'
 import { testFramework } from '../support/web-framework.ts'
 
 const env = { NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' }
-const prepare = (version: string) => ({ NEXT_APP: builtNextApp(version) })
+const prepare = (version: string, modules?: string) => ({
+  NEXT_APP: modules === undefined ? builtNextApp(version) : nextAppBeside(modules, version),
+})
 
 testFramework({ library: 'next', integration: 'next', scenario: 'next', env, prepare }, ({ spanOf, childrenOf, recorded }) => {
   it.each([

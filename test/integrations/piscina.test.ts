@@ -1,8 +1,9 @@
 // A pool of threads: tasks wait in a queue and are posted by whatever has just ended.
 import { describe, expect, it } from 'vitest'
-import { versionsFor } from '../../scripts/install-versions.mjs'
+import { installedModules, versionsFor } from '../../scripts/install-versions.mjs'
 import { nodeMajor } from '../support/node-under-test.ts'
 import { record, type Format } from '../support/record.ts'
+import { withVersion } from '../support/with-version.ts'
 
 const MAIN = `import { pathToFileURL } from 'node:url'
 import path from 'node:path'
@@ -69,4 +70,14 @@ describe.each(versionsFor('piscina', nodeMajor()))('piscina %s', (version) => {
     expect(parentOf('task fail')).toBe('request 100')
     expect(recorded.counters['faults'] ?? 0).toBe(0)
   })
+})
+
+it('leaves an unsupported version alone and reports it', async () => {
+  const modules = withVersion(installedModules(`piscina@${versionsFor('piscina', nodeMajor()).at(-1)}`), ['piscina'], '0.0.1')
+  const options = { app: MAIN, files: { 'task.js': TASK }, packages: [modules], env: { AS_URL: '1', ATOMICS: 'sync' } }
+  const bare = await record({ ...options, agent: 'none' })
+  const recorded = await record(options)
+  expect([recorded.stdout, recorded.stderr, recorded.status]).toEqual([bare.stdout, bare.stderr, 0])
+  const [report] = recorded.packages.filter((entry) => entry['name'] === 'piscina')
+  expect(report).toMatchObject({ version: '0.0.1', status: 'unsupported', reason: expect.stringMatching(/version/) as string })
 })

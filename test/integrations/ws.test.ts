@@ -35,6 +35,7 @@ const heard: ExpectedSpan = { name: 'on client message', kind: 'internal', layer
 await testIntegration(ws, {
   scenario: 'ws',
   library: 'ws',
+  operation: (i) => [connection('client', 1000, 1, 1), message(1 + (i % 7), 'binary')],
   becomesOwn: ['WebSocket.prototype.emit', 'default.prototype.emit', 'prototype.emit'],
   expect: {
     text: [connection('client', 1000, 1, 1), message((size) => Number(size) > 5)],

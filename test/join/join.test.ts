@@ -1,7 +1,9 @@
 // Worker threads, child processes and cluster workers are in the session of the process that started them, below the span they were
 // started in; their own environment is what it is without the agent.
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { runCli } from '../support/cli.ts'
 import { readSession, type Recording } from '../support/read-session.ts'
 import { agentRoot } from '../support/record.ts'
 import { importUrl, runNode as run, sessionsIn, steady, writeProject, type Ran, type RunOptions } from '../support/run-node.ts'
@@ -59,7 +61,7 @@ const { span } = require('@perf/agent/api')
 const { isMainThread, workerData } = require('node:worker_threads')
 const mark = process.argv[2]
 // What a shell and Node's own cluster add, and the settings of the run itself, are the same kind of thing in every run.
-const shown = Object.entries(process.env).filter(([name]) => !/^(PERF_DIR|PERF_SESSION|NODE_OPTIONS|PWD|OLDPWD|SHLVL|_|NODE_CHANNEL_FD)$/.test(name))
+const shown = Object.entries(process.env).filter(([name]) => !/^(PERF_DIR|PERF_ROOT|PERF_SESSION|NODE_OPTIONS|PWD|OLDPWD|SHLVL|_|NODE_CHANNEL_FD)$/.test(name))
 console.log(mark, JSON.stringify(shown), process.argv.length, isMainThread, JSON.stringify(workerData))
 const work = () => new Promise((resolve) => setTimeout(() => span('below ' + mark, resolve), 2))
 module.exports = span('in ' + mark, work).then(() => { process.disconnect?.(); require('node:cluster').worker?.disconnect() })
@@ -182,6 +184,80 @@ parentPort.postMessage('ready')
   expect(named('first')?.traceId).toBe(named('request')?.traceId)
   expect(named('later')?.parentId).toBeUndefined()
   expect(named('later')?.traceId).not.toBe(named('request')?.traceId)
+})
+
+it('a thread has the settings of its process, wherever the app has gone', async () => {
+  const cwd = writeProject({
+    'main.cjs': `const { mkdirSync, writeFileSync } = require('node:fs')
+mkdirSync('elsewhere')
+writeFileSync('elsewhere/perf.config.json', '{ "settings": { "PERF_SAMPLE": 0 } }')
+process.chdir('elsewhere')
+new (require('node:worker_threads').Worker)(require.resolve('./worker.cjs'))
+`,
+    'worker.cjs': `require('@perf/agent/api').span('in the thread', () => {})`,
+  })
+  expect((await runNode(['--import', '@perf/agent', 'main.cjs'], { cwd })).stderr).toBe('')
+  expect(recordingIn(cwd).spans.map(({ name }) => name)).toEqual(['in the thread'])
+})
+
+it('a child process has the settings of its parent, wherever it is started', async () => {
+  const cwd = writeProject({
+    'perf.config.json': JSON.stringify({
+      settings: { PERF_CAPTURE: 'full', PERF_DIR: 'kept', PERF_REDACT: ['./redact.cjs'], PERF_TOOLS: ['tools/**', 'sub/tools/**'] },
+    }),
+    'redact.cjs': `exports.redact = (text) => text.replaceAll('veiled', '***')`,
+    'sub/perf.config.json': '{ "settings": { "PERF_SAMPLE": 0 } }',
+    'tools/tell.cjs': 'exports.tell = (word) => word',
+    'sub/tools/ask.cjs': 'exports.ask = (word) => word',
+    'main.cjs': `const { tell } = require('./tools/tell.cjs')
+const { fork, spawnSync } = require('node:child_process')
+if (process.argv[2] === undefined) {
+  process.chdir('sub')
+  fork(__filename, ['forked'])
+  spawnSync(process.execPath, ['--import', ${JSON.stringify(importUrl())}, __filename, 'spawned'])
+} else {
+  tell('a veiled word')
+  require('./sub/tools/ask.cjs').ask('another veiled word')
+  setTimeout(() => {}, 500)
+}
+`,
+  })
+  expect((await runNode(['--import', '@perf/agent', 'main.cjs'], { cwd })).stderr).toBe('')
+  expect(readdirSync(path.join(cwd, 'sub')).sort()).toEqual(['perf.config.json', 'tools'])
+  const sessions = readdirSync(path.join(cwd, 'kept', 'sessions'))
+  expect(sessions).toHaveLength(1)
+  const rows = async (query: string): Promise<unknown> =>
+    JSON.parse((await runCli(['sql', '--dir', path.join(cwd, 'kept'), '--json', query])).stdout)
+  expect(await rows('SELECT name, count(*) AS n FROM spans GROUP BY name ORDER BY name')).toEqual([
+    { name: 'ask', n: 2 },
+    { name: 'node', n: 2 },
+    { name: 'tell', n: 2 },
+  ])
+  expect(await rows(`SELECT DISTINCT text FROM payloads WHERE contains(text, ' word') ORDER BY text`)).toEqual([
+    { text: 'a *** word' },
+    { text: 'another *** word' },
+  ])
+})
+
+it('a relative PERF_ROOT is the folder of the first process for its threads and children, too', async () => {
+  const cwd = writeProject({
+    'settings/perf.config.json': JSON.stringify({ settings: { PERF_CAPTURE: 'full', PERF_REDACT: ['./redact.cjs'] } }),
+    'settings/redact.cjs': `exports.redact = (text) => text.replaceAll('veiled', '***')`,
+    'main.cjs': `const { tool } = require('@perf/agent/api')
+const { isMainThread, Worker } = require('node:worker_threads')
+tool('tell', (word) => word)('a veiled word')
+if (isMainThread && process.argv[2] === undefined) {
+  require('node:child_process').fork(__filename, ['forked'])
+  new Worker(__filename)
+}
+setTimeout(() => {}, 300)
+`,
+  })
+  expect((await runNode(['--import', '@perf/agent', 'main.cjs'], { cwd, env: { PERF_ROOT: 'settings' } })).stderr).toBe('')
+  const query = `SELECT captured, text, count(*)::INT AS n FROM payloads WHERE role = 'tool.result' GROUP BY ALL`
+  expect(JSON.parse((await runCli(['sql', '--dir', path.join(cwd, 'settings', '.perf'), '--json', query])).stdout)).toEqual([
+    { captured: true, text: 'a *** word', n: 3 },
+  ])
 })
 
 function recordingIn(cwd: string): Recording {

@@ -31,7 +31,8 @@ beforeAll(() => {
     files: { path: string }[]
   }[]
   files = packed[0]?.files.map((file) => file.path) ?? []
-  project = path.join(temporary, 'project')
+  // What URLs and file patterns take for something else.
+  project = path.join(temporary, 'the #1 project é%41[x]')
   mkdirSync(project)
   writeFileSync(path.join(project, 'package.json'), '{ "name": "shop", "private": true }\n')
   npm(project, ['install', ...QUIET, path.join(temporary, packed[0]?.filename ?? ''), 'express@5.3.0'])
@@ -75,7 +76,70 @@ describe.each(['esm', 'cjs'] as const)('a project that is %s', (format) => {
   })
 })
 
-describe.each(['nodenext', 'bundler'] as const)('the types of @perf/agent/api under moduleResolution %s', (resolution) => {
+it('stores what it records while the app runs', () => {
+  const perfDir = path.join(project, '.perf-running')
+  writeFileSync(
+    path.join(project, 'waits.mjs'),
+    `import { existsSync, readdirSync } from 'node:fs'
+import { span } from '@perf/agent/api'
+span('stored', () => {})
+const isStored = () => existsSync(process.env.PERF_SESSION + '/hot') && readdirSync(process.env.PERF_SESSION + '/hot').some((name) => name.endsWith('.lmdb'))
+const timer = setInterval(() => isStored() && clearInterval(timer), 20)
+`,
+  )
+  const said = cli(['run', '--dir', perfDir, 'waits.mjs'])
+  expect(said).toBe('')
+  expect(readSession(sessionFolder(perfDir)).spans.map(({ name }) => name)).toEqual(['stored'])
+  expect(cli(['sql', '--dir', perfDir, '--csv', 'SELECT name FROM spans'])).toMatch(/^name\s+stored\s+$/)
+  for (const args of [
+    ['archive', 'last'],
+    ['archive', 'last', '--restore'],
+  ])
+    cli([...args, '--dir', perfDir])
+  expect(cli(['sql', '--dir', perfDir, '--csv', 'SELECT name FROM spans'])).toMatch(/^name\s+stored\s+$/)
+})
+
+it('lets a program read and judge a session', () => {
+  const perfDir = path.join(project, '.perf-read')
+  spawnSync(nodeBinary(), ['--import', '@perf/agent', writeApp('esm')], { cwd: project, env: environment(perfDir) })
+  writeFileSync(
+    path.join(project, 'read.mjs'),
+    `import { listSessions, openSession } from '@perf/agent/store'
+import { buildReport, compareSamples, findAll } from '@perf/agent/analysis'
+const [session] = listSessions(process.env.PERF_DIR)
+const reader = await openSession(session)
+const [{ n }] = await reader.rows("SELECT count(*) AS n FROM spans WHERE name = 'greet'")
+const report = await buildReport(reader)
+const findings = await findAll(reader)
+reader.close()
+const samples = (value) => Array.from({ length: 40 }, (_, i) => ({ value: value + i / 100, weight: 1 }))
+console.log(JSON.stringify([n, Object.keys(report).length > 5, Array.isArray(findings), compareSamples(samples(1), samples(3)).verdict]))
+`,
+  )
+  const read = spawnSync(nodeBinary(), ['read.mjs'], {
+    cwd: project,
+    env: { ...environment(perfDir), PERF_ENABLED: 'false' },
+    encoding: 'utf8',
+  })
+  expect([read.stderr, read.stdout]).toEqual(['', '[1,true,true,"slower"]\n'])
+})
+
+it.each(['import', 'require'] as const)('measures with what %s of @perf/agent/bench gives', (how) => {
+  const file = how === 'import' ? 'lengths.bench.mjs' : 'lengths.bench.cjs'
+  const load = how === 'import' ? `import { benchmark } from '@perf/agent/bench'` : `const { benchmark } = require('@perf/agent/bench')`
+  const options = `{ name: 'lengths', rounds: 5, timeMs: 5, warmupMs: 1, implementations: { a: (l) => l.length, b: (l) => l.length + 1 }, scenarios: ['strings'] }`
+  writeFileSync(path.join(project, file), `${load}\nvoid benchmark(${options})\n`)
+  const env = environment(path.join(project, `.perf-bench-${how}`))
+  const { status, stdout } = spawnSync(path.join(project, 'node_modules', '.bin', 'perf-agent'), ['bench', file], {
+    cwd: project,
+    env,
+    encoding: 'utf8',
+  })
+  expect(stdout).toContain('b is not timed: gave another output: 1001 instead of 1000')
+  expect(status).toBe(1)
+})
+
+describe.each(['nodenext', 'bundler'] as const)('the types of @perf/agent/api and /bench under moduleResolution %s', (resolution) => {
   it('compile in a strict project without other types', () => {
     const folder = path.join(project, `types-${resolution}`)
     mkdirSync(folder)
@@ -102,6 +166,25 @@ describe.each(['nodenext', 'bundler'] as const)('the types of @perf/agent/api un
 const CONSUMER = `import '@perf/agent'
 import '@perf/agent/register'
 import { annotate, currentSpan, span, startSpan, step, tool, track, traced, workflow, type Attributes } from '@perf/agent/api'
+
+import { benchmark, scenario, standardScenarios, type BenchmarkResult, type Scenario } from '@perf/agent/bench'
+
+import type { Finding, ReportData } from '@perf/agent/analysis'
+import type { SessionReader } from '@perf/agent/store'
+
+export const costliest = (found: readonly Finding[]): string | undefined => found[0]?.next_command
+export type Both = [SessionReader, ReportData]
+
+const few: Scenario<number[]> = scenario('numbers', { size: 3 })
+export const names: string[] = standardScenarios
+export const measured: Promise<BenchmarkResult> = benchmark({
+  name: 'sum',
+  implementations: { a: (list: number[]) => list.length, b: async (list: number[]) => list.length },
+  scenarios: { few, more: (random) => [random.integer(1, 6)] },
+})
+export const named = benchmark({ name: 'sum', implementations: { a: (list: number[]) => list.length }, scenarios: ['numbers'] })
+// @ts-expect-error -- the standard scenario gives strings
+void benchmark({ name: 'sum', implementations: { a: (list: number[]) => list.length }, scenarios: ['strings'] })
 
 const attributes: Attributes = { 'shop.id': 7, 'shop.open': true }
 export const now: number = span('now', () => 1, attributes)

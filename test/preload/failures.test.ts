@@ -83,7 +83,7 @@ describe.each(Object.entries(BREAKAGES))('%s', (_name, { breaks, args = [], says
     const root = breaks === undefined ? agentRoot() : copyAgent(cwd, breaks)
     const run = await runNode([...args, flag, flag === '--import' ? importUrl(root) : requireFile(root), app], {
       cwd,
-      env: { PERF_AGENT_HANDOFF: '{"session":"/nowhere","instance":"x"}' },
+      env: { PERF_AGENT_HANDOFF: '{"session":"/proc/nowhere","instance":"x"}' },
     })
     expect({ ...run, stderr: withoutWarnings(run.stderr) }).toEqual({ ...bare, stderr: expect.stringMatching(ONE_LINE) as string })
     expect(withoutWarnings(run.stderr)).toMatch(says)

@@ -106,6 +106,6 @@ function cleanEnv(): NodeJS.ProcessEnv {
 
 /** Node's own frames in a stack: an AsyncLocalStorage and hooks lead through others. */
 function withoutLoader<T extends { stdout: string; stderr: string }>(run: T): T {
-  const clean = (text: string): string => text.replaceAll(/^ +(at )?.*\(?node:.*\n/gm, '')
+  const clean = (text: string): string => text.replaceAll(/^ +(at )?.*\(?(node:|wasm:\/\/wasm\/perf-agent).*\n/gm, '')
   return { ...run, stdout: clean(run.stdout), stderr: clean(run.stderr) }
 }

@@ -135,6 +135,86 @@ describe('a process that is free', () => {
     expect(done).toContainEqual({ cause: 'signal:SIGUSR2:heap-profile 100ms', outcome: 'done' })
   })
 
+  it.each(['esm', 'cjs'] as const)('records the end of what was under way when it was told to stop recording (%s)', async (format) => {
+    const run = await record({
+      format,
+      app: `import { existsSync } from 'node:fs'
+import http from 'node:http'
+import { span } from '@perf/agent/api'
+const until = (done) => { const timer = setInterval(() => { if (existsSync('stop')) { clearInterval(timer); done() } }, 5) }
+const server = http.createServer((request, response) => until(() => response.end('late'))).listen(0, '127.0.0.1', async () => {
+  const url = 'http://127.0.0.1:' + server.address().port
+  setTimeout(() => console.log('free'), 400)
+  await Promise.all([
+    span('waiter', () => fetch(url + '/a').then((answer) => answer.text())),
+    new Promise((resolve) => http.get(url + '/b', (answer) => answer.resume().on('end', resolve))),
+  ])
+  span('after', () => {})
+  server.close()
+})
+`,
+      timeoutMs: 60_000,
+      during: async (running) => {
+        await said(running, 'free')
+        expect((await command(running, 'recording', 'off')).stdout).toBe('recording is off\n')
+        running.stop()
+      },
+    })
+    expect([run.stdout, run.stderr, run.status]).toEqual(['free\n', '', 0])
+    const spans = await sql<{ name: string; kind: string; status: string }>(
+      run.perfDir,
+      `SELECT kind, status, count(*) AS n FROM spans WHERE layer IN ('http', 'function') GROUP BY ALL ORDER BY kind`,
+    )
+    expect(spans).toEqual([
+      { kind: 'client', status: 'unset', n: 2 },
+      { kind: 'internal', status: 'unset', n: 1 },
+      { kind: 'server', status: 'unset', n: 2 },
+    ])
+  })
+
+  it.each(['esm', 'cjs'] as const)('is profiled, and stops recording, in its worker threads, too (%s)', async (format) => {
+    const results: CliResult[] = []
+    const run = await record({
+      format,
+      app: `import { existsSync } from 'node:fs'
+import { Worker, isMainThread } from 'node:worker_threads'
+import { span } from '@perf/agent/api'
+const spin = () => { const end = performance.now() + 5; while (performance.now() < end); }
+const timer = setInterval(() => { span(isMainThread ? 'main' : 'thread', spin); if (existsSync('stop')) clearInterval(timer) }, 10)
+if (isMainThread) {
+  const file = process.argv[1]
+  for (let i = 0; i < 2; i++) new Worker(file)
+  setTimeout(() => console.log('free'), 300)
+}
+`,
+      timeoutMs: 60_000,
+      during: async (running) => {
+        await said(running, 'free')
+        const names = async () =>
+          await sql<{ name: string; thread: number }>(running.perfDir, `SELECT DISTINCT name, thread FROM spans ORDER BY thread`)
+        await waitFor('spans of three threads', async () => (await names()).length === 3)
+        results.push(await command(running, 'profile', '--seconds', '1'))
+        const threads = async () => await sql(running.perfDir, `SELECT DISTINCT thread FROM cpu_profiles`)
+        await waitFor('profiles of three threads', async () => (await threads()).length === 3)
+        results.push(await command(running, 'recording', 'off'))
+        const count = async () => (await sql<{ n: number }>(running.perfDir, `SELECT count(*) AS n FROM spans`))[0]?.n ?? 0
+        let before = -1
+        await waitFor('silence', async () => before === (before = await count()))
+        running.stop()
+      },
+    })
+    expect([run.stderr, run.status]).toEqual(['', 0])
+    expect(results.map(({ stdout }) => stdout)).toEqual(['CPU profile of 1 s; worker threads: 2 of 2 profiled\n', 'recording is off\n'])
+    const profiled = await sql<{ thread: number; span_name: string }>(
+      run.perfDir,
+      `SELECT DISTINCT thread > 0 AS thread, span_name FROM cpu_samples WHERE span_name IS NOT NULL ORDER BY ALL`,
+    )
+    expect(profiled).toEqual([
+      { thread: false, span_name: 'main' },
+      { thread: true, span_name: 'thread' },
+    ])
+  })
+
   it("listens on a socket that is its user's alone, answers nonsense with a sentence, and removes it at its end", async () => {
     let address = ''
     await record({

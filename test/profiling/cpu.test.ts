@@ -2,7 +2,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseCpuInterval } from '../../src/config.ts'
+import { parseCpuInterval } from '../../src/setting-values.ts'
 import { attributeSamples, type AttributedSample } from '../../src/store/profiles/attribute-samples.ts'
 import { profileFiles, readProfile, readSpanLog } from '../../src/store/profiles/profile-file.ts'
 import { profileNodes } from '../../src/store/profiles/stack-table.ts'

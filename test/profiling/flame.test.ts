@@ -227,6 +227,15 @@ describeWithChromium('read back in a browser', () => {
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('request', (request) => problems.push(request.url()))
     await page.locator('.frame', { hasText: 'spin' }).first().waitFor()
+    // Whose code it is: the agent's own is not Node's.
+    const colours = await page.locator('.frame').evaluateAll((frames) =>
+      frames.flatMap((frame) => {
+        const file = /(app\.js|node:perf-agent)/.exec(frame.querySelector('title')?.textContent ?? '')?.[1]
+        const colour = /--(\w+)/.exec(frame.querySelector('rect')?.getAttribute('fill') ?? '')?.[1]
+        return file === undefined ? [] : [`${file} ${colour ?? ''}`]
+      }),
+    )
+    expect(new Set(colours)).toEqual(new Set(['app.js app', 'node:perf-agent agent']))
     const before = await page.locator('.frame[name=spin]').first().getAttribute('width')
     await page.locator('#search').fill('spin')
     await expect.poll(() => page.locator('#found').textContent()).toMatch(/^\d+\.\d % of the CPU time$/)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import express from 'express'
 import { span } from '@perf/agent/api'
+import { held, load, siblings } from './web-load.js'
 
 const app = express()
 app.disable('x-powered-by')
@@ -42,6 +43,9 @@ app.use('/lazy/:id', (request, response, next) => posts(request, response, next)
 app.use('/:tenant/reports', pass)
 app.get('/:tenant/reports/:report', answer)
 
+app.get('/held/:id', (request, response) => void held(request.params.id).then((answer) => response.json(answer)))
+app.get('/siblings', pass, (_request, response) => void siblings().then((answer) => response.json(answer)))
+
 app.get('/throws', () => {
   throw new TypeError('thrown')
 })
@@ -51,14 +55,22 @@ app.get('/pass-through', (_request, _response, next) => next('route'))
 app.use((error, _request, response, next) => (error.message === 'known' ? response.status(409).send('conflict') : next(error)))
 app.use((error, _request, response, _next) => response.status(500).send(error.message))
 
+// No handler of its own takes its errors; as a test it does not print them.
+const plain = express().set('env', 'test')
+plain.get('/unhandled', () => {
+  throw new TypeError('taken by nobody')
+})
+
 async function main() {
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const agent = new http.Agent({ keepAlive: true })
-  const call = (path, method = 'GET', body = undefined) =>
+  const plainServer = plain.listen(0, '127.0.0.1')
+  await once(plainServer, 'listening')
+  const call = (path, method = 'GET', body = undefined, { port } = server.address()) =>
     new Promise((resolve, reject) => {
       const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }
-      const request = http.request({ host: '127.0.0.1', port: server.address().port, path, method, agent, headers }, (response) => {
+      const request = http.request({ host: '127.0.0.1', port, path, method, agent, headers }, (response) => {
         let text = ''
         response.on('data', (chunk) => (text += chunk)).on('end', () => resolve([response.statusCode, text]))
       })
@@ -92,9 +104,12 @@ async function main() {
   for (const path of paths) seen[path] = await call(path)
   seen['POST /users'] = await call('/users', 'POST', '{"a":1}')
   seen['HEAD /users/1'] = await call('/users/1', 'HEAD')
+  seen.unhandled = (await call('/unhandled', 'GET', undefined, plainServer.address()))[0]
   const concurrent = await Promise.all(Array.from({ length: 50 }, (_, i) => call(`/teams/${i}/members/${i}/posts/${i}`)))
   seen.concurrent = concurrent.map(([status]) => status).join()
+  seen.load = await load(server.address().port)
   agent.destroy()
+  plainServer.close()
   server.close()
   console.log(`RESULT ${JSON.stringify(seen)}`)
 }

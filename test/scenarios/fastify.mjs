@@ -1,6 +1,7 @@
 import http from 'node:http'
 import fastify from 'fastify'
 import { span } from '@perf/agent/api'
+import { held, load, siblings } from './web-load.js'
 
 const app = fastify()
 const seen = {}
@@ -13,8 +14,10 @@ app.post(
   { schema: { body: { type: 'object', required: ['name'], properties: { name: { type: 'string' } } } } },
   async (request) => request.body,
 )
-app.get('/callback', (_request, reply) => void setTimeout(() => span('handler', () => reply.send('ok')), 5))
+app.get('/callback', (_request, reply) => void setTimeout(() => span('handler', () => void reply.send('ok')), 5))
 app.get('/stream', async (_request, reply) => reply.send(await import('node:stream').then(({ Readable }) => Readable.from(['a', 'b']))))
+app.get('/held/:id', async (request) => held(request.params.id))
+app.get('/siblings', async () => siblings())
 app.get('/throws', async () => {
   throw new TypeError('thrown')
 })
@@ -73,6 +76,7 @@ async function main() {
   seen.concurrent = concurrent.map(([status]) => status).join()
   const injected = await app.inject('/users/1')
   seen.injected = [injected.statusCode, injected.body]
+  seen.load = await load(port)
   agent.destroy()
   await app.close()
   console.log(`RESULT ${JSON.stringify(seen)}`)

@@ -6,6 +6,7 @@ import { serve } from '@hono/node-server'
 import { span } from '@perf/agent/api'
 import { Hono } from 'hono'
 import { Hono as TinyHono } from 'hono/tiny'
+import { held, load, siblings } from './web-load.js'
 
 const seen = {}
 
@@ -26,6 +27,8 @@ function build() {
   app.get('/files/:name{.+\\.txt}', (c) => c.text('file'))
   app.get('/specific/me', (c) => c.text('first'))
   app.get('/specific/:id', (c) => c.text('second'))
+  app.get('/held/:id', async (c) => c.json(await held(c.req.param('id'))))
+  app.get('/siblings', async (c) => c.json(await siblings()))
   app.get('/throws', () => {
     throw new Error('thrown')
   })
@@ -101,6 +104,7 @@ async function main() {
   const direct = await app.request('/users/1')
   seen.direct = [direct.status, await direct.text()]
   seen.routes = app.routes.map(({ method, path, handler }) => `${method} ${path} ${handler.name} ${handler.length}`)
+  seen.load = await load(server.address().port)
   agent.destroy()
   server.close()
   tinyServer.close()

@@ -175,6 +175,11 @@ async function main() {
   }
   for (const [name, run] of Object.entries(cases)) seen[name] = await span(`case ${name}`, run)
 
+  const narrow = new http.Agent({ keepAlive: true, maxSockets: 2 })
+  const one = async (i) => (await sleep(i % 7), read(http.get(`${base}/c/${i}`, { agent: narrow })))
+  seen.concurrent = await Promise.all(Array.from({ length: 100 }, (_, i) => span(`request ${i}`, () => one(i))))
+  narrow.destroy()
+
   const psk = { ciphers: 'PSK-AES128-CBC-SHA256', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }
   const secret = Buffer.alloc(16, 7)
   const secure = https.createServer({ ...psk, pskCallback: () => secret }, handle)

@@ -7,6 +7,7 @@ import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import { span } from '@perf/agent/api'
+import { held, load, siblings } from './web-load.js'
 
 const own = new AsyncLocalStorage()
 const seen = {}
@@ -14,6 +15,7 @@ const canary = process.env.CANARY ?? 'canary'
 
 async function handle(request, response) {
   const { pathname } = new URL(request.url, 'http://local')
+  if (pathname.startsWith('/held/')) return response.end(JSON.stringify(await held(pathname.slice(6))))
   switch (pathname) {
     case '/context':
       return handleInContexts(request, response)
@@ -26,6 +28,8 @@ async function handle(request, response) {
         Reflect.ownKeys(response).length,
       ]
       return response.end('ok')
+    case '/siblings':
+      return response.end(JSON.stringify(await siblings()))
     case '/stream':
       response.write('first')
       await sleep(10)
@@ -149,6 +153,8 @@ async function main() {
     until: (received) => received.split('HTTP/1.1 200').length === 6 && received.endsWith('ok'),
   })
   seen.kept = kept.split('HTTP/1.1 200').length - 1
+
+  seen.load = await load(port)
 
   const psk = { ciphers: 'PSK-AES128-CBC-SHA256', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }
   const secret = Buffer.alloc(16, 7)

@@ -11,6 +11,12 @@ const seen = {}
 const canary = process.env.CANARY ?? 'canary'
 const received = {}
 
+async function answerWith(stream, work) {
+  await work()
+  stream.respond({ ':status': 200 })
+  stream.end('ok')
+}
+
 function handleStream(stream, headers) {
   const { pathname } = new URL(headers[':path'], 'http://local')
   received[pathname] = headers.traceparent
@@ -25,6 +31,8 @@ function handleStream(stream, headers) {
       return stream.respond({ ':status': 204 }, { endStream: true })
     case '/file':
       return stream.respondWithFile(process.argv[1] ?? fileURLToPath(import.meta.url), { ':status': 200 })
+    case '/siblings':
+      return void answerWith(stream, () => Promise.all(Array.from({ length: 20 }, (_, i) => span(`sibling ${i}`, () => sleep(i % 3)))))
     case '/slow':
       stream.respond({ ':status': 200 })
       stream.write('first')
@@ -56,6 +64,7 @@ function handleStream(stream, headers) {
       stream.respond({ ':status': 200 })
       return stream.end('ok')
     default:
+      if (pathname.startsWith('/c/')) return void answerWith(stream, () => span(`held ${pathname}`, () => sleep(1)))
       stream.respond({ ':status': Number(/^\/status\/(\d+)$/.exec(pathname)?.[1] ?? 200), 'set-cookie': `id=${canary}` })
       stream.end('ok')
   }
@@ -172,6 +181,7 @@ async function main() {
         stream.on('response', () => span('in callback', () => {}))
         stream.resume().on('close', resolve)
       }),
+    siblingsInServer: () => call(client, { ':path': '/siblings' }),
     siblings: async () =>
       (await Promise.all(Array.from({ length: 20 }, (_, i) => call(client, { ':path': `/n/${i}` })))).map(([status]) => status),
   }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { span } from '@perf/agent/api'
 import Koa from 'koa'
 import koaMount from 'koa-mount'
+import { held, load, siblings } from './web-load.js'
 
 const seen = {}
 
@@ -41,6 +42,8 @@ async function main() {
   router.get(/^\/files\/(.*)\.txt$/, (ctx) => (ctx.body = 'file'))
   router.get('/specific/:id', (ctx) => (ctx.body = 'first'))
   router.get('/specific/me', (ctx) => (ctx.body = 'second'))
+  router.get('/held/:id', async (ctx) => (ctx.body = await held(ctx.params.id)))
+  router.get('/siblings', async (ctx) => (ctx.body = await siblings()))
   router.get('/throws', () => {
     throw new Error('thrown')
   })
@@ -91,6 +94,7 @@ async function main() {
   seen.notAllowed = await call('/users', 'DELETE')
   const concurrent = await Promise.all(Array.from({ length: 50 }, (_, i) => call(`/users/c${i}`)))
   seen.concurrent = concurrent.map(([status, text]) => `${status} ${text}`).join()
+  seen.load = await load(server.address().port)
   agent.destroy()
   server.close()
   console.log(`RESULT ${JSON.stringify(seen)}`)

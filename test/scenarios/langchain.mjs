@@ -6,6 +6,8 @@ import { ChatPromptTemplate } from '@langchain/core/prompts'
 import { BaseRetriever } from '@langchain/core/retrievers'
 import { RunnableLambda } from '@langchain/core/runnables'
 import { tool } from '@langchain/core/tools'
+import { FakeEmbeddings } from '@langchain/core/utils/testing'
+import { VectorStore } from '@langchain/core/vectorstores'
 import { LLM } from '@langchain/core/language_models/llms'
 import { ChatOpenAI } from '@langchain/openai'
 
@@ -94,6 +96,29 @@ export async function retriever() {
     }
   }
   return (await new Shelf().invoke(ask('books'))).length
+}
+
+class Rack extends VectorStore {
+  lc_namespace = ['test']
+  _vectorstoreType() {
+    return 'rack'
+  }
+  async similaritySearchVectorWithScore(vector, k) {
+    await delay(1)
+    if (k === 13) throw new RangeError('unlucky')
+    return Array.from({ length: k }, () => [{ pageContent: canary, metadata: {} }, vector.length])
+  }
+}
+
+export async function vectorStore() {
+  const rack = new Rack(new FakeEmbeddings(), {})
+  const found = [await rack.similaritySearch(ask('books'), 2), await rack.similaritySearchWithScore(ask('books'))]
+  found.push(await rack.asRetriever(3).invoke(ask('books')))
+  return found.map((documents) => documents.length)
+}
+
+export async function vectorStoreFailure() {
+  return new Rack(new FakeEmbeddings(), {}).similaritySearch(ask('books'), 13)
 }
 
 export async function completion() {

@@ -7,6 +7,7 @@ import * as common from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { span } from '@perf/agent/api'
 import { map } from 'rxjs'
+import { held, load, siblings } from './web-load.js'
 
 const { Body, Controller, Get, HttpException, Module, Param, ParseIntPipe, Post, UseGuards, UseInterceptors } = common
 const seen = {}
@@ -21,6 +22,12 @@ class UsersController {
   }
   async number(value) {
     return { value }
+  }
+  async held(id) {
+    return held(id)
+  }
+  async siblings() {
+    return siblings()
   }
   async throws() {
     throw new Error('thrown')
@@ -51,6 +58,9 @@ method('create', Post())
 Body()(UsersController.prototype, 'create', 0)
 method('number', Get('number/:value'))
 Param('value', ParseIntPipe)(UsersController.prototype, 'number', 0)
+method('held', Get('held/:id'))
+Param('id')(UsersController.prototype, 'held', 0)
+method('siblings', Get('siblings'))
 method('throws', Get('throws'))
 method('known', Get('known'))
 method('guarded', Get('guarded'), UseGuards(guard))
@@ -78,6 +88,7 @@ async function main() {
   seen.created = await call('/api/users', 'POST', '{"name":"ada"}')
   const concurrent = await Promise.all(Array.from({ length: 50 }, (_, i) => call(`/api/users/by-id/c${i}`)))
   seen.concurrent = concurrent.map(([status, text]) => `${status} ${text}`).join()
+  seen.load = await load(port, '/api/users')
   agent.destroy()
   const server = app.getHttpServer()
   const closed = once(server, 'close')

@@ -4,8 +4,11 @@ import http from 'node:http'
 import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { held, load, siblings } from './web-load.js'
 
 const seen = {}
+// What a bundled route handler calls of the process around it.
+Object.assign(globalThis, { held, siblings })
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -42,6 +45,7 @@ async function main() {
     seen[target] = await call(target)
   seen.created = await call('/api/items/8', 'POST', '{"name":"ada"}')
   seen.concurrent = (await Promise.all(Array.from({ length: 20 }, (_, i) => call(`/api/items/c${i}`)))).map(([, text]) => text).join()
+  seen.load = await load(port, '/api')
   await sleep(50)
   console.log(`\nRESULT ${JSON.stringify(seen)}`)
   process.exit(0)

@@ -14,6 +14,7 @@ const canary = process.env.CANARY ?? 'canary'
 let server
 let httpServer
 const closed = []
+let free = 2
 
 function handle(socket, request) {
   socket.on('close', (code) => closed.push(code))
@@ -121,4 +122,16 @@ export async function notFound() {
   const [error] = await once(socket, 'error')
   plain.close()
   return error.message
+}
+
+/** One of at most two connections at a time; the size of the answer tells which. */
+export async function operation(i) {
+  while (free === 0) await sleep(1)
+  free--
+  const socket = await open('/echo')
+  socket.send(Buffer.alloc(1 + (i % 7)))
+  const [data] = await once(socket, 'message')
+  await finish(socket, 1000)
+  free++
+  return data.length
 }

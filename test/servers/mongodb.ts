@@ -24,7 +24,7 @@ const HEADER_BYTES = 16
 
 /** Starts it on a free port. It says that it is the only member of a replica set, so that transactions are allowed. */
 export async function startMongoServer(): Promise<MongoServer> {
-  const bson = createRequire(path.join(installedModules('mongodb@7.8.0'), 'bson', 'package.json'))('bson') as Bson
+  const bson = createRequire(path.join(installedModules('mongodb@7.9.0'), 'bson', 'package.json'))('bson') as Bson
   const store: Store = { collections: new Map(), cursors: new Map(), nextCursor: 1, long: (value) => bson.Long.fromNumber(value) }
   const sockets = new Set<net.Socket>()
   const server = net.createServer((socket) => {

@@ -58,6 +58,24 @@ describe('cache_ops', () => {
 })
 
 describe('caches', () => {
+  it('has the same rows in the same columns while they are kept, and afterwards', async () => {
+    const reader = await recordingOf([
+      request(get(1, false), chat(10, 500), operation('set', 31), get(40, true)),
+      request(get(1, false), operation('set', 9)),
+    ])
+    const queries = [
+      'SELECT * FROM cache_ops ORDER BY ALL',
+      'SELECT * FROM caches ORDER BY ALL',
+      'SELECT trace_id, hit FROM main.cache_ops ORDER BY ALL',
+    ]
+    const read = async (): Promise<unknown[]> => Promise.all(queries.map(async (sql) => (await reader.query(sql))[0]))
+    const before = await read()
+    expect(await reader.withCacheOps(read)).toEqual(before)
+    expect(await read()).toEqual(before)
+    await expect(reader.withCacheOps(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await reader.withCacheOps(read)).toEqual(before)
+  })
+
   it('has what was counted, where everything is, and says what the hits saved and the misses lost', async () => {
     const metric = (name: string, value: number): string =>
       `INSERT INTO store.metrics VALUES (1, 1000, 'perf.cache.${name}', ${value}, '', '{"cache":"src/users.js:3","integration":"lru-cache"}')`

@@ -185,7 +185,9 @@ describe('sync', () => {
       .event({ spanId: 2n, timeNs: 3, name: 'exception' })
       .span({ spanId: 2n, startNs: 3, endNs: 4, name: 'last' })
     const process = { v: 1, instance: 'a'.repeat(16), session: 'x', pid: 1_000_000, host: os.hostname() }
-    writeSpill(path.join(folder, 'hot', `${'a'.repeat(16)}.0.1.spill`), process, [more.block({ seq: 0 })])
+    // Writer and app read the two clocks at times of their own.
+    const anchor = { monoNs: 0, wallMs: shared.block().anchor.wallMs + 0.003 }
+    writeSpill(path.join(folder, 'hot', `${'a'.repeat(16)}.0.1.spill`), process, [more.block({ seq: 0, anchor })])
     writeSpill(path.join(folder, 'hot', `${'b'.repeat(16)}.0.1.spill`), { ...process, instance: 'b'.repeat(16) }, [
       new RecordWriter().span({ spanId: 3n, startNs: 5, endNs: 6, name: 'only' }).block({ seq: 0 }),
     ])

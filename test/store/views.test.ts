@@ -50,13 +50,26 @@ const HEAD = `# SQL views
 
 \`perf-agent sql "<query>"\` runs DuckDB SQL over these views of the last session (\`--session\` for another), read-only; \`--json\` prints an
 array of objects, \`--csv\` prints CSV. Times are UTC, ids are lower-case hex text. The columns below are a contract: they are only added to.
-Views whose data nothing has recorded yet are empty. Schema version 1.
+Views whose data nothing has recorded yet are empty. Schema version 2.
 
 \`\`\`sql
 SELECT name, count(*), quantile_cont(duration_ms, 0.95) AS p95 FROM spans GROUP BY name ORDER BY p95 DESC LIMIT 10;
 SELECT model, sum(cost_usd), sum(input_tokens) FROM ai_calls GROUP BY model;
 SELECT statement, count(*), avg(duration_ms) FROM queries GROUP BY statement ORDER BY 3 DESC;
-SELECT s.name, sum(t.self_ms) FROM spans s JOIN self_times t USING (span_key) GROUP BY s.name;
+SELECT name, sum(self_ms * weight) AS self_ms FROM calls GROUP BY name ORDER BY self_ms DESC;
 SELECT attributes->>'http.route', count(*) FROM spans WHERE layer = 'http' GROUP BY 1;
 \`\`\`
+
+## For queries of your own
+
+- **Sampled sessions**: a span stands for \`weight\` calls. Count with \`sum(weight)\`, add with \`sum(duration_ms * weight)\`, and take percentiles with
+  \`weighted_quantile(duration_ms, weight, 0.95)\` or \`weighted_quantiles(duration_ms, weight, [0.5, 0.95, 0.99])\`: those of \`quantile_cont\` over a session in
+  which each value occurs \`weight\` times. Where every weight is 1 they are \`quantile_cont\`. Values that are null do not count; there is no
+  \`FILTER\`: write \`CASE WHEN … THEN duration_ms END\`.
+- **Examples**: \`top_traces(trace_key, duration_ms)\` gives the ids of up to three traces, the largest first, ties in the order of their ids, without keeping
+  a list of all. Rows whose key is null are left out.
+- **Large sessions** (millions of spans): join on \`span_key\`, \`parent_key\` and \`trace_key\`; the ids are text that is made when asked for. \`traces\` and
+  \`self_ms\` are computed by sync and only read. Every view over spans has the keys, so \`ai_calls\` needs no join with \`spans\` to find its caller:
+  \`FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key\`. Each \`attributes->>'…'\` reads the JSON of a span again: narrow down by \`layer\`
+  and \`kind\` first, and look for a rare key with \`contains(attributes, '"the.key"')\` before reading it.
 `

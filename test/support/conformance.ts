@@ -1,8 +1,7 @@
 // The conformance suite every integration passes: real programs, ESM and CJS, with and without the agent.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { installedModules, notInstallable, versionsFor } from '../../scripts/install-versions.mjs'
 import type { Integration } from '../../src/core/integration.ts'
 import { childrenOf, expectSpans, type ExpectedSpan } from './expect-spans.ts'
@@ -10,6 +9,7 @@ import { nodeMajor, repositoryRoot } from './node-under-test.ts'
 import type { RecordedSpan } from './read-session.ts'
 import { record, type Format, type Recorded } from './record.ts'
 import { describeWithService, type Service } from './services.ts'
+import { withVersion } from './with-version.ts'
 
 export interface IntegrationSuite {
   /** Name of the file in `test/scenarios`: every exported async function is a case; `setup`, `teardown`, `operation` are reserved. */
@@ -19,7 +19,7 @@ export interface IntegrationSuite {
   /** Spans each case must leave below its own, in order of their start. */
   expect: Record<string, ExpectedSpan[] | ((version: string) => ExpectedSpan[])>
   /** Spans of the scenario's `operation(i)`; they must tell one `i` from its neighbours. */
-  operation?: (i: number, version: string) => ExpectedSpan[]
+  operation: (i: number, version: string) => ExpectedSpan[]
   /** Names of spans that may or may not come with an operation, depending on load (waiting for a pool). */
   optional?: readonly string[]
   /** Packages that claim an unsupported version together; default the library. `false`: spans come from Node itself, whatever the version. */
@@ -30,6 +30,8 @@ export interface IntegrationSuite {
   logs?: Record<string, ExpectedLine[]>
   /** Methods of a superclass that become own properties of a class where they are wrapped: `Logger.prototype.write`. */
   becomesOwn?: readonly string[]
+  /** Why no call of it fails, or with which version: else at least one case must, and have `error.type`. */
+  cannotFail?: string | ((version: string) => string | undefined)
   service?: Service
   /** More packages beside the library: `express@5.3.0`. */
   packages?: readonly string[]
@@ -118,6 +120,12 @@ function testVersion(definition: Integration, suite: IntegrationSuite, version: 
     expect([lost, recorded.faults]).toEqual([[], []])
   })
   it('writes no secret', () => expectNoSecret(recorded, canary))
+  const cannotFail = typeof suite.cannotFail === 'function' ? suite.cannotFail(version) : suite.cannotFail
+  it(cannotFail === undefined ? 'gives failing calls status and error.type' : `has no failing call: ${cannotFail}`, () => {
+    const failed = recorded.spans.filter((span) => span.integration === definition.name && span.status === 'error')
+    expect(failed.length > 0).toBe(cannotFail === undefined)
+    expect(failed.filter((span) => span.attributes['error.type'] === undefined)).toEqual([])
+  })
 
   it('records the attributes and names that its page tells of', () => {
     observe(definition, recorded.spans)
@@ -135,7 +143,6 @@ function testVersion(definition: Integration, suite: IntegrationSuite, version: 
   }
   const { operation, logs } = suite
   if (logs !== undefined) testLogs(() => [bare, recorded], logs)
-  if (operation === undefined) return
   const counted = () => recorded.spans.filter((span) => suite.optional?.includes(span.name) !== true)
   testContext(counted, definition, (i) => operation(i, version))
 }
@@ -304,32 +311,4 @@ function expectNoSecret(run: Recorded, canary: string): void {
   expect(files.length).toBeGreaterThan(0)
   const { spans, events, packages, variants, faults, logs, processes } = run
   expect(JSON.stringify({ spans, events, packages, variants, faults, logs, processes })).not.toContain(canary)
-}
-
-/** The installed packages, with copies of `libraries` that claim another version. */
-function withVersion(modules: string, libraries: readonly string[], version: string): string {
-  const temporary = mkdtempSync(path.join(os.tmpdir(), 'perf-test-version-'))
-  onTestFinished(() => rmSync(temporary, { recursive: true, force: true }))
-  const folder = path.join(temporary, 'node_modules')
-  mkdirSync(folder)
-  for (const name of readdirSync(modules)) {
-    if (name.startsWith('.') || libraries.includes(name)) continue
-    if (!libraries.some((library) => library.startsWith(`${name}/`))) {
-      symlinkSync(path.join(modules, name), path.join(folder, name), 'dir')
-      continue
-    }
-    mkdirSync(path.join(folder, name))
-    for (const inner of readdirSync(path.join(modules, name))) {
-      if (!libraries.includes(`${name}/${inner}`)) symlinkSync(path.join(modules, name, inner), path.join(folder, name, inner), 'dir')
-    }
-  }
-  for (const library of libraries) {
-    const copy = path.join(folder, library)
-    mkdirSync(path.dirname(copy), { recursive: true })
-    cpSync(path.join(modules, library), copy, { recursive: true })
-    const manifest = path.join(copy, 'package.json')
-    const description = JSON.parse(readFileSync(manifest, 'utf8')) as Record<string, unknown>
-    writeFileSync(manifest, JSON.stringify({ ...description, version }))
-  }
-  return folder
 }

@@ -16,7 +16,8 @@ export interface InstanceOptions {
   /** `null`: no end mark (killed, or alive). */
   end?: EndMark | null
   beat?: { wallMs: number; monoNs: number }
-  blocks: Block[]
+  /** May be made one by one, for sessions larger than memory. */
+  blocks: Iterable<Block>
   process?: Partial<ProcessMeta>
   contents?: Record<string, string>
 }
@@ -63,11 +64,15 @@ async function writeInstance(folder: string, session: string, service: string, i
     if (end !== null) database.putSync(['m', 'end'], end)
     for (const [hash, text] of Object.entries(options.contents ?? {})) database.putSync(['c', hash], text)
   })
-  for (let i = 0; i < options.blocks.length; i += 50) {
+  let waiting: Block[] = []
+  const commit = (): void => {
     database.transactionSync(() => {
-      for (const block of options.blocks.slice(i, i + 50)) database.putSync(['b', block.thread, block.seq], block)
+      for (const block of waiting) database.putSync(['b', block.thread, block.seq], block)
     })
+    waiting = []
   }
+  for (const block of options.blocks) if (waiting.push(block) === 50) commit()
+  commit()
   await database.close()
 }
 

@@ -29,6 +29,13 @@ export function builtNextApp(version: string): string {
   return folder
 }
 
+/** Folder of the app as `version` built it, beside other `modules`; they go together. */
+export function nextAppBeside(modules: string, version: string): string {
+  const folder = path.join(path.dirname(modules), 'app')
+  if (!existsSync(folder)) cpSync(builtNextApp(version), folder, { recursive: true })
+  return folder
+}
+
 function digest(): string {
   const hash = createHash('sha1')
   for (const entry of readdirSync(sources, { recursive: true, withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1)))

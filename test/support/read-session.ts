@@ -72,21 +72,28 @@ export interface Recording {
   processes: RecordedProcess[]
 }
 
+/** What environment and spill files hold of one process. */
+interface Instance {
+  process: RecordedProcess
+  blocks: Block[]
+  spilled: Block[]
+}
+
 /** Reads everything in a session folder; nothing when there is none. */
 export function readSession(sessionDir: string | undefined): Recording {
   const recording = emptyRecording()
   if (sessionDir === undefined) return recording
   const hot = path.join(sessionDir, 'hot')
-  const byInstance = new Map<string, { process: RecordedProcess; blocks: Block[] }>()
+  const byInstance = new Map<string, Instance>()
   for (const name of readdirSync(hot)) {
     if (name.endsWith('.lmdb')) addInstance(byInstance, ...readEnvironment(path.join(hot, name)))
     else if (name.endsWith('.spill')) {
       const spill = decodeSpill(readFileSync(path.join(hot, name)))
       if (spill === undefined) throw new Error(`unreadable spill file ${name}`)
-      addInstance(byInstance, { ...spill.process, end: spill.end ?? undefined }, spill.blocks)
+      addInstance(byInstance, { ...spill.process, end: spill.end ?? undefined }, spill.blocks, true)
     }
   }
-  for (const { process, blocks } of byInstance.values()) addBlocks(recording, process, blocks)
+  for (const { process, blocks, spilled } of byInstance.values()) addBlocks(recording, process, blocks, spilled)
   recording.spans.sort((a, b) => a.startNs - b.startNs)
   return recording
 }
@@ -111,16 +118,17 @@ function readEnvironment(folder: string): [RecordedProcess, Block[]] {
   }
 }
 
-function addInstance(all: Map<string, { process: RecordedProcess; blocks: Block[] }>, process: RecordedProcess, blocks: Block[]): void {
-  const known = all.get(process.instance)
-  if (known === undefined) return void all.set(process.instance, { process, blocks: [...blocks] })
-  known.blocks.push(...blocks)
+function addInstance(all: Map<string, Instance>, process: RecordedProcess, blocks: Block[], isSpill = false): void {
+  const known = all.get(process.instance) ?? { process, blocks: [], spilled: [] }
+  all.set(process.instance, known)
+  known[isSpill ? 'spilled' : 'blocks'].push(...blocks)
   known.process = { ...known.process, ...process, end: process.end ?? known.process.end }
 }
 
-function addBlocks(recording: Recording, process: RecordedProcess, blocks: Block[]): void {
+function addBlocks(recording: Recording, process: RecordedProcess, blocks: Block[], spilled: Block[]): void {
   recording.processes.push(process)
-  const decoded = blocks.map(decodeBlock).sort((a, b) => a.thread - b.thread || a.seq - b.seq)
+  const stored = blocks.map(decodeBlock)
+  const decoded = [...stored, ...withoutRepeated(spilled.map(decodeBlock), stored)].sort((a, b) => a.thread - b.thread || a.seq - b.seq)
   const damaged = decoded.find((block) => block.damagedRecords + block.unknownRecords > 0)
   if (damaged !== undefined) throw new Error(`damaged records in block ${damaged.thread}/${damaged.seq}`)
   const spans = new Map<string, RecordedSpan>()
@@ -138,6 +146,22 @@ function addBlocks(recording: Recording, process: RecordedProcess, blocks: Block
   }
   recording.spans.push(...spans.values())
   addCounters(recording.counters, decoded)
+}
+
+/** An exit may spill what the environment has already, or gets right after: it counts once, as in sync. */
+function withoutRepeated(spilled: DecodedBlock[], stored: DecodedBlock[]): DecodedBlock[] {
+  if (spilled.length === 0 || stored.length === 0) return spilled
+  const lists = ['payloads', 'events', 'links', 'facts'] as const
+  const keyOf = (row: unknown) => JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+  const known = new Set(stored.flatMap((block) => lists.flatMap((list) => block[list].map((row) => list + keyOf(row)))))
+  const isNew = (list: string) => (row: unknown) => !known.has(list + keyOf(row))
+  return spilled.map((block) => ({
+    ...block,
+    payloads: block.payloads.filter(isNew('payloads')),
+    events: block.events.filter(isNew('events')),
+    links: block.links.filter(isNew('links')),
+    facts: block.facts.filter(isNew('facts')),
+  }))
 }
 
 function addFacts(recording: Recording, block: DecodedBlock): void {

@@ -19,7 +19,7 @@ export function visible({ status, signal, stdout, stderr, timedOut, folder }: Re
     text
       .replaceAll(folder, '<folder>')
       .replaceAll(/\(node:\d+\)/g, '(node:<pid>)')
-      .replaceAll(/^ +at .*\(?node:.*\n/gm, '')
+      .replaceAll(/^ +at .*\(?(node:|wasm:\/\/wasm\/perf-agent).*\n/gm, '')
   return { status, signal, timedOut, stdout: clean(stdout), stderr: clean(stderr) }
 }
 

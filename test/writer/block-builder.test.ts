@@ -1,6 +1,6 @@
 // What one ring gives in one go, at the places where a read of it holds no record.
 import { expect, it } from 'vitest'
-import { RecordType } from '../../src/core/layout.ts'
+import { PayloadFlag, RecordType } from '../../src/core/layout.ts'
 import { Ring } from '../../src/core/ring.ts'
 import { createRedactor } from '../../src/semantics/redaction.ts'
 import { RingReader } from '../../src/store/hot/ring-reader.ts'
@@ -40,6 +40,15 @@ it('gives a last block for what was counted since the one before, and no other e
   expect(builder.next('all')).toBeUndefined()
 })
 
+it('holds no more memory than its data takes twice, whatever of the records is left out', () => {
+  const { ring, builder } = ringAndBuilder(1 << 20)
+  const text = Buffer.from('x'.repeat(30_000))
+  for (let i = 0; i < 10; i++) writePayload(ring, text)
+  const data = builder.next('none')?.block.data
+  expect(data?.length).toBe(480)
+  expect(data?.buffer.byteLength).toBeLessThanOrEqual(960)
+})
+
 function ringAndBuilder(capacity: number): { ring: Ring; builder: BlockBuilder } {
   const ring = new Ring({ capacity, slots: 16 }, 0)
   const redactor = createRedactor()
@@ -53,6 +62,16 @@ function writeLink(ring: Ring): void {
   const at = ring.reserve(LINK_BYTES, true)
   ring.view.setUint32(at + 4, RecordType.link, true)
   ring.commit(at, at + LINK_BYTES)
+}
+
+function writePayload(ring: Ring, text: Buffer): void {
+  const bytes = (32 + text.length + 7) & ~7
+  const at = ring.reserve(bytes, true)
+  ring.view.setUint32(at + 4, RecordType.payload, true)
+  ring.view.setUint32(at + 24, PayloadFlag.text, true)
+  ring.view.setUint32(at + 28, text.length, true)
+  new Uint8Array(ring.memory).set(text, at + 32)
+  ring.commit(at, at + bytes)
 }
 
 /** Reads until the builder says that there is nothing. */

@@ -13,7 +13,7 @@ const messages = [
   { role: 'system', content: 'You answer in one sentence.' },
   { role: 'user', content: 'What does a recorder cost?' },
 ]
-const servedBy = { hello: 0, sql: 0, ai: 0 }
+const servedBy = (globalThis.servedBy = { hello: 0, sql: 0, ai: 0 })
 
 const app = express()
 

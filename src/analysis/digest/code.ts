@@ -4,8 +4,8 @@ import type { SessionReader } from '../../store/query.ts'
 export interface VariantCode {
   variant: string
   name: string
-  /** Relative to where the program ran, where it is below. */
-  file: string
+  /** Relative to where the program ran, where it is below; null for a function that was given to `benchmark`. */
+  file: string | null
   line: number | null
   source: string
 }
@@ -22,6 +22,6 @@ export async function codeOfTraces(reader: SessionReader, traceIds: readonly str
   )
   return rows.map((row) => ({
     ...row,
-    file: cwd !== undefined && row.file.startsWith(`${cwd}/`) ? row.file.slice(cwd.length + 1) : row.file,
+    file: cwd !== undefined && row.file?.startsWith(`${cwd}/`) === true ? row.file.slice(cwd.length + 1) : row.file,
   }))
 }

@@ -23,7 +23,7 @@ export default defineFinding<Row>({
     SELECT CASE WHEN held THEN what ELSE function END AS function, arg_max(file, duration_ms) FILTER (file IS NOT NULL) AS file,
       arg_max(line, duration_ms) FILTER (file IS NOT NULL) AS line, span_name, count(*) AS calls, sum(duration_ms) AS total_ms,
       max(duration_ms) AS longest_ms, (list(trace_id ORDER BY duration_ms DESC))[1:3] AS traces
-    FROM (${BLOCKING_CALLS}) WHERE what IS NOT NULL AND (NOT held OR duration_ms >= ${LONG_CALL_MS})
+    FROM (${BLOCKING_CALLS}) WHERE what IS NOT NULL AND what <> 'heap snapshot' AND (NOT held OR duration_ms >= ${LONG_CALL_MS})
     GROUP BY CASE WHEN held THEN what ELSE function END, held, CASE WHEN held THEN '' ELSE concat(file, ':', line) END, span_name
     ORDER BY total_ms DESC LIMIT 50`,
   find: (rows) =>

@@ -20,13 +20,13 @@ export default defineFinding<Row>({
   kind: 'cache-stampede',
   about: 'Several callers miss the same key at once, and each computes what one could have computed for all.',
   sql: `
-    WITH computed AS (SELECT cache, integration, key_hash, trace_id, weight, recompute_ms, recompute_tokens, recompute_usd, start_time,
+    WITH computed AS (SELECT cache, integration, key_hash, trace_key, weight, recompute_ms, recompute_tokens, recompute_usd, start_time,
         start_time + to_microseconds((recompute_ms * 1000)::BIGINT) AS end_time FROM cache_ops WHERE recompute_ms > 0 AND key_hash IS NOT NULL),
-      waves AS (SELECT *, max(end_time) OVER (PARTITION BY cache, integration, key_hash ORDER BY start_time, trace_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until FROM computed),
-      numbered AS (SELECT *, sum((busy_until IS NULL OR busy_until <= start_time)::INTEGER) OVER (PARTITION BY cache, integration, key_hash ORDER BY start_time, trace_id) AS wave FROM waves),
+      waves AS (SELECT *, max(end_time) OVER (PARTITION BY cache, integration, key_hash ORDER BY start_time, trace_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until FROM computed),
+      numbered AS (SELECT *, sum((busy_until IS NULL OR busy_until <= start_time)::INTEGER) OVER (PARTITION BY cache, integration, key_hash ORDER BY start_time, trace_key) AS wave FROM waves),
       sizes AS (SELECT cache, integration, max(size) AS most FROM (SELECT cache, integration, count(*) AS size FROM numbered GROUP BY cache, integration, key_hash, wave) GROUP BY ALL)
     SELECT cache, integration, round(sum(weight))::BIGINT AS redundant, sum(recompute_ms * weight) AS lost_ms, sum(recompute_tokens * weight)::DOUBLE AS tokens, sum(recompute_usd * weight) AS usd,
-      count(DISTINCT key_hash) AS keys, any_value(most) AS most, (list(trace_id ORDER BY recompute_ms DESC, trace_id))[1:3] AS traces
+      count(DISTINCT key_hash) AS keys, any_value(most) AS most, top_traces(trace_key, recompute_ms) AS traces
     FROM numbered JOIN sizes USING (cache, integration) WHERE busy_until > start_time GROUP BY ALL HAVING sum(weight) >= ${MIN_REDUNDANT} ORDER BY lost_ms DESC, cache LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

@@ -21,9 +21,11 @@ export default defineFinding<Row>({
   sql: `
     WITH models AS (
       SELECT coalesce(p.name, '(top level)') AS caller, a.model, count(*) AS n, round(sum(a.weight))::BIGINT AS calls, sum(cost_usd * a.weight) AS usd,
-        avg(cost_usd) AS per_call, avg(cost_usd / nullif(coalesce(input_tokens, 0) + coalesce(output_tokens, 0), 0)) AS per_token, avg(coalesce(input_tokens, 0)) AS input,
-        count(*) FILTER (a.status = 'error') / count(*) AS error_rate, (list(a.trace_id ORDER BY cost_usd DESC, a.trace_id))[1:3] AS traces
-      FROM ai_calls a JOIN spans s ON s.span_id = a.span_id LEFT JOIN spans p ON p.span_key = s.parent_key
+        sum(cost_usd * a.weight) / nullif(sum(a.weight) FILTER (cost_usd IS NOT NULL), 0) AS per_call,
+        sum(cost_usd * a.weight) / nullif(sum((coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) * a.weight) FILTER (cost_usd IS NOT NULL), 0) AS per_token,
+        sum(coalesce(input_tokens, 0) * a.weight) / sum(a.weight) AS input,
+        coalesce(sum(a.weight) FILTER (a.status = 'error'), 0) / sum(a.weight) AS error_rate, top_traces(a.trace_key, cost_usd) AS traces
+      FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key
       WHERE a.status <> 'open' AND a.model IS NOT NULL AND coalesce(operation, 'chat') <> 'embeddings' GROUP BY ALL)
     SELECT x.caller, x.model, y.model AS cheaper, x.calls, y.calls AS cheaper_calls, x.usd, x.per_call AS per_call_usd,
       y.per_token / x.per_token * x.per_call AS cheaper_per_call_usd, x.error_rate, y.error_rate AS cheaper_error_rate, x.traces

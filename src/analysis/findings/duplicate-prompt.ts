@@ -19,13 +19,13 @@ export default defineFinding<Row>({
     WITH prompts AS (
       SELECT coalesce(p.name, '(top level)') AS caller, a.model, m.hash AS prompt, i.hash AS instructions, count(*) AS n, sum(a.weight) AS weighted,
         sum(a.duration_ms * a.weight) AS ms, sum((coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) * a.weight) AS tokens, sum(cost_usd * a.weight) AS usd,
-        any_value(a.trace_id) AS trace_id
-      FROM ai_calls a JOIN payloads m ON m.span_id = a.span_id AND m.role = 'gen_ai.input.messages'
-        LEFT JOIN payloads i ON i.span_id = a.span_id AND i.role = 'gen_ai.system_instructions'
-        JOIN spans s ON s.span_id = a.span_id LEFT JOIN spans p ON p.span_key = s.parent_key
+        min(a.trace_key) AS trace_key
+      FROM ai_calls a JOIN payloads m ON m.span_key = a.span_key AND m.role = 'gen_ai.input.messages'
+        LEFT JOIN payloads i ON i.span_key = a.span_key AND i.role = 'gen_ai.system_instructions'
+        LEFT JOIN spans p ON p.span_key = a.parent_key
       WHERE a.status NOT IN ('open', 'error') GROUP BY ALL)
     SELECT caller, model, round(sum(weighted) FILTER (n > 1))::BIGINT AS calls, count(*) FILTER (n > 1) AS different, sum(ms * (n - 1) / n) AS total_ms,
-      sum(tokens * (n - 1) / n)::BIGINT AS tokens, sum(usd * (n - 1) / n) AS usd, (list(trace_id ORDER BY n DESC, prompt))[1:3] AS traces
+      sum(tokens * (n - 1) / n)::BIGINT AS tokens, sum(usd * (n - 1) / n) AS usd, top_traces(trace_key, CASE WHEN n > 1 THEN n END) AS traces
     FROM prompts GROUP BY ALL HAVING max(n) > 1 ORDER BY usd DESC NULLS LAST, tokens DESC, caller LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

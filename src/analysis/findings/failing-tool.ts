@@ -15,11 +15,12 @@ export default defineFinding<Row>({
   kind: 'failing-tool',
   about: 'A tool fails in a tenth of its calls or more.',
   sql: `
-    SELECT tool, round(sum(t.weight))::BIGINT AS calls, round(sum(t.weight) FILTER (status = 'error'))::BIGINT AS failed,
-      sum(t.duration_ms * t.weight) FILTER (status = 'error') AS total_ms, any_value(v.file) AS file, any_value(v.line) AS line,
-      (list(trace_id ORDER BY start_time DESC, trace_id) FILTER (status = 'error'))[1:3] AS traces
-    FROM tool_calls t LEFT JOIN variants v USING (variant) WHERE status <> 'open' GROUP BY tool
-    HAVING count(*) FILTER (status = 'error') >= greatest(2, 0.1 * count(*)) ORDER BY failed DESC, tool LIMIT 50`,
+    WITH failing AS (SELECT tool, round(sum(t.weight))::BIGINT AS calls, round(sum(t.weight) FILTER (status = 'error'))::BIGINT AS failed,
+      sum(t.duration_ms * t.weight) FILTER (status = 'error') AS total_ms, min(variant) AS variant,
+        top_traces(CASE WHEN status = 'error' THEN trace_key END, epoch_us(start_time)) AS traces
+      FROM tool_calls t WHERE status <> 'open' GROUP BY tool
+      HAVING count(*) FILTER (status = 'error') >= 2 AND sum(t.weight) FILTER (status = 'error') >= 0.1 * sum(t.weight))
+    SELECT tool, f.calls, failed, total_ms, v.file, v.line, traces FROM failing f LEFT JOIN variants v USING (variant) ORDER BY failed DESC, tool LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({
       key: row.tool,

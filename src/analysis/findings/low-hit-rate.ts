@@ -28,7 +28,7 @@ export default defineFinding<Row>({
   about: 'A cache that mostly misses: too small, never filled, or asked for keys that do not come again.',
   sql: `
     SELECT c.*, t.traces FROM caches c LEFT JOIN
-      (SELECT cache, integration, (list(trace_id ORDER BY recompute_ms DESC NULLS LAST, trace_id))[1:3] AS traces FROM cache_ops WHERE hit = false GROUP BY ALL) t USING (cache, integration)
+      (SELECT cache, integration, top_traces(trace_key, recompute_ms) AS traces FROM cache_ops WHERE hit = false GROUP BY ALL) t USING (cache, integration)
     WHERE input_tokens IS NULL AND hits + misses >= ${MIN_READS} AND hit_rate < ${LOW_RATE} ORDER BY lost_ms DESC NULLS LAST, misses DESC, cache LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

@@ -18,12 +18,12 @@ export default defineFinding<Row>({
   kind: 'missing-streaming',
   about: `AI calls of ${SLOW_MS / 1000} s or more inside a request whose answer is not streamed.`,
   sql: `
-    SELECT r.name AS route, a.model, round(sum(a.weight))::BIGINT AS calls, quantile_cont(a.duration_ms, 0.5) AS p50_ms, quantile_cont(a.output_tokens, 0.5) AS output_p50,
-      sum(a.duration_ms * a.weight) AS total_ms, (list(a.trace_id ORDER BY a.duration_ms DESC, a.trace_id))[1:3] AS traces
-    FROM ai_calls a JOIN requests r ON r.trace_id = a.trace_id AND r.direction = 'in'
+    SELECT r.name AS route, a.model, round(sum(a.weight))::BIGINT AS calls, weighted_quantile(a.duration_ms, a.weight, 0.5) AS p50_ms, weighted_quantile(a.output_tokens, a.weight, 0.5) AS output_p50,
+      sum(a.duration_ms * a.weight) AS total_ms, top_traces(a.trace_key, a.duration_ms) AS traces
+    FROM ai_calls a JOIN requests r ON r.trace_key = a.trace_key AND r.direction = 'in' AND a.start_time >= r.start_time
     WHERE NOT a.streamed AND coalesce(a.operation, 'chat') IN ('chat', 'generate_content', 'text_completion') AND a.status NOT IN ('open', 'error')
       AND coalesce(a.output_tokens, 0) >= 100 AND (a.attributes->>'perf.ai.tool_calls') IS NULL
-    GROUP BY ALL HAVING quantile_cont(a.duration_ms, 0.5) >= ${SLOW_MS} ORDER BY total_ms DESC, route LIMIT 20`,
+    GROUP BY ALL HAVING weighted_quantile(a.duration_ms, a.weight, 0.5) >= ${SLOW_MS} ORDER BY total_ms DESC, route LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.route}\0${row.model ?? ''}`,

@@ -1,9 +1,13 @@
+import { CALLED } from '../call-identity.ts'
 import { defineFinding } from '../finding.ts'
 
 interface Row {
   layer: string
   parent: string
   call: string
+  name: string
+  file: string | null
+  line: number | null
   parents: number
   calls: number
   most: number
@@ -27,17 +31,18 @@ export default defineFinding<Row>({
   kind: 'n-plus-one',
   about: 'One parent makes the same query, request, AI or tool call many times, one after the other.',
   sql: `
-    WITH calls AS (
-      SELECT s.parent_key, any_value(s.trace_id) AS trace_id, s.layer, coalesce(s.attributes->>'db.query.text', s.name) AS call, count(*) AS n,
+    WITH busy AS (SELECT parent_key FROM spans WHERE parent_key IS NOT NULL GROUP BY parent_key HAVING count(*) >= ${MIN_CALLS}),
+    grouped AS (
+      SELECT s.parent_key, any_value(s.trace_key) AS trace_key, s.layer, ${CALLED} AS call, any_value(s.name) AS name, count(*) AS n,
         sum(s.duration_ms) AS ms, any_value(s.weight) AS weight,
         (max(s.start_ns + s.duration_ms * 1e6) - min(s.start_ns)) / 1e6 AS span_ms
-      FROM spans s WHERE s.layer IN ('db', 'http', 'ai', 'tool', 'cache') AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.parent_key IS NOT NULL
+      FROM spans s SEMI JOIN busy USING (parent_key) WHERE s.layer IN ('db', 'http', 'ai', 'tool', 'cache') AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.parent_key IS NOT NULL
       GROUP BY ALL HAVING count(*) >= ${MIN_CALLS})
-    SELECT c.layer, p.name AS parent, call, round(sum(c.weight))::BIGINT AS parents, round(sum(n * c.weight))::BIGINT AS calls, max(n) AS most,
-      sum(ms * c.weight) AS total_ms, (list(c.trace_id ORDER BY n DESC, c.trace_id))[1:3] AS traces
-    FROM calls c JOIN spans p ON p.span_key = c.parent_key
+    SELECT c.layer, p.name AS parent, call, any_value(c.name) AS name, any_value(v.file) AS file, any_value(v.line) AS line, round(sum(c.weight))::BIGINT AS parents, round(sum(n * c.weight))::BIGINT AS calls, max(n) AS most,
+      sum(ms * c.weight) AS total_ms, top_traces(c.trace_key, n) AS traces
+    FROM grouped c JOIN spans p ON p.span_key = c.parent_key LEFT JOIN variants v ON v.variant = p.variant
     WHERE ms <= span_ms * 1.05
-    GROUP BY ALL ORDER BY total_ms DESC, call LIMIT 50`,
+    GROUP BY c.layer, p.name, call ORDER BY total_ms DESC, call LIMIT 50`,
   find: (rows) =>
     rows.map((row) => {
       const word = WORD[row.layer] ?? { one: 'call', advice: '' }
@@ -48,6 +53,8 @@ export default defineFinding<Row>({
         key: `${row.layer}\0${row.parent}\0${row.call}`,
         title: `${row.parent} makes the same ${word.one} about ${per} times in a row: ${row.call}`,
         cost: { calls: row.calls, total_ms: avoidable },
+        cpu: { layer: row.layer, name: row.name, share: 1 - row.parents / row.calls },
+        places: row.file === null ? [] : [{ file: row.file, line: row.line, function: row.parent }],
         traces: row.traces,
         facts: { parent: row.parent, call: row.call, calls_per_parent: per, most_calls: row.most, parents: row.parents },
         advice: word.advice,

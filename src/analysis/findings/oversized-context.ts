@@ -20,13 +20,13 @@ export default defineFinding<Row>({
   kind: 'oversized-context',
   about: `Calls send ${LARGE_TOKENS} tokens or more for an answer a fiftieth of that, and most of it is not cached.`,
   sql: `
-    SELECT coalesce(p.name, '(top level)') AS caller, a.model, round(sum(a.weight))::BIGINT AS calls, quantile_cont(input_tokens, 0.5) AS input_p50,
-      quantile_cont(output_tokens, 0.5) AS output_p50, quantile_disc(TRY_CAST(a.attributes->>'perf.ai.messages' AS BIGINT), 0.95) AS messages_p95,
-      round(sum(input_tokens * a.weight))::BIGINT AS tokens, sum(cost_usd * a.weight) AS usd, (list(a.trace_id ORDER BY input_tokens DESC, a.trace_id))[1:3] AS traces
-    FROM ai_calls a JOIN spans s ON s.span_id = a.span_id LEFT JOIN spans p ON p.span_key = s.parent_key
+    SELECT coalesce(p.name, '(top level)') AS caller, a.model, round(sum(a.weight))::BIGINT AS calls, weighted_quantile(input_tokens, a.weight, 0.5) AS input_p50,
+      weighted_quantile(output_tokens, a.weight, 0.5) AS output_p50, weighted_quantile(TRY_CAST(a.attributes->>'perf.ai.messages' AS BIGINT), a.weight, 0.95) AS messages_p95,
+      round(sum(input_tokens * a.weight))::BIGINT AS tokens, sum(cost_usd * a.weight) AS usd, top_traces(a.trace_key, input_tokens) AS traces
+    FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key
     WHERE input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND coalesce(operation, 'chat') <> 'embeddings' GROUP BY ALL
-    HAVING count(*) >= 3 AND quantile_cont(input_tokens, 0.5) >= greatest(${LARGE_TOKENS}, 50 * quantile_cont(output_tokens, 0.5))
-      AND sum(coalesce(cache_read_tokens, 0)) < 0.5 * sum(input_tokens) ORDER BY tokens DESC, caller LIMIT 20`,
+    HAVING count(*) >= 3 AND weighted_quantile(input_tokens, a.weight, 0.5) >= greatest(${LARGE_TOKENS}, 50 * weighted_quantile(output_tokens, a.weight, 0.5))
+      AND sum(coalesce(cache_read_tokens, 0) * a.weight) < 0.5 * sum(input_tokens * a.weight) ORDER BY tokens DESC, caller LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.caller}\0${row.model ?? ''}`,

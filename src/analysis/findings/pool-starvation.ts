@@ -18,10 +18,10 @@ export default defineFinding<Row>({
   kind: 'pool-starvation',
   about: 'Queries spend much of their time waiting for a connection of the pool.',
   sql: `
-    SELECT system, server, round(sum(weight) FILTER (pool_wait_ms IS NOT NULL))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, quantile_cont(pool_wait_ms, 0.95) AS p95_ms,
-      sum(pool_wait_ms) / nullif(sum(duration_ms), 0) AS share, (list(trace_id ORDER BY pool_wait_ms DESC, trace_id) FILTER (pool_wait_ms IS NOT NULL))[1:3] AS traces
+    SELECT system, server, round(sum(weight) FILTER (pool_wait_ms IS NOT NULL))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, weighted_quantile(pool_wait_ms, weight, 0.95) AS p95_ms,
+      sum(pool_wait_ms * weight) / nullif(sum(duration_ms * weight), 0) AS share, top_traces(CASE WHEN pool_wait_ms IS NOT NULL THEN trace_key END, pool_wait_ms) AS traces
     FROM queries WHERE duration_ms IS NOT NULL
-    GROUP BY ALL HAVING quantile_cont(pool_wait_ms, 0.95) >= ${LONG_WAIT_MS} AND sum(pool_wait_ms) >= 0.2 * sum(duration_ms) ORDER BY waited_ms DESC LIMIT 20`,
+    GROUP BY ALL HAVING weighted_quantile(pool_wait_ms, weight, 0.95) >= ${LONG_WAIT_MS} AND sum(pool_wait_ms * weight) >= 0.2 * sum(duration_ms * weight) ORDER BY waited_ms DESC LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.system ?? ''}\0${row.server ?? ''}`,

@@ -3,6 +3,7 @@ import type { FindingKind } from '../finding.ts'
 import blockingCall from './blocking-call.ts'
 import bottleneck from './bottleneck.ts'
 import cacheStampede from './cache-stampede.ts'
+import chattyCalls from './chatty-calls.ts'
 import cheaperModel from './cheaper-model.ts'
 import duplicatePrompt from './duplicate-prompt.ts'
 import errorGroup from './error-group.ts'
@@ -10,11 +11,13 @@ import failingTool from './failing-tool.ts'
 import gcPressure from './gc-pressure.ts'
 import lostContext from './lost-context.ts'
 import lowHitRate from './low-hit-rate.ts'
+import memoryLeak from './memory-leak.ts'
 import missingStreaming from './missing-streaming.ts'
 import nPlusOne from './n-plus-one.ts'
 import oversizedContext from './oversized-context.ts'
 import poolStarvation from './pool-starvation.ts'
 import promptCacheMiss from './prompt-cache-miss.ts'
+import regression from './regression.ts'
 import repeatedCall from './repeated-call.ts'
 import sequentialAwaits from './sequential-awaits.ts'
 import shortTtl from './short-ttl.ts'
@@ -22,6 +25,7 @@ import slowEndpoint from './slow-endpoint.ts'
 import slowFirstToken from './slow-first-token.ts'
 import slowQuery from './slow-query.ts'
 import throttledCalls from './throttled-calls.ts'
+import unusedExpert from './unused-expert.ts'
 import unusedTools from './unused-tools.ts'
 
 /** Every kind of finding. */
@@ -29,6 +33,7 @@ export const findingKinds: readonly FindingKind[] = [
   blockingCall,
   bottleneck,
   cacheStampede,
+  chattyCalls,
   cheaperModel,
   duplicatePrompt,
   errorGroup,
@@ -36,11 +41,13 @@ export const findingKinds: readonly FindingKind[] = [
   gcPressure,
   lostContext,
   lowHitRate,
+  memoryLeak,
   missingStreaming,
   nPlusOne,
   oversizedContext,
   poolStarvation,
   promptCacheMiss,
+  regression,
   repeatedCall,
   sequentialAwaits,
   shortTtl,
@@ -48,5 +55,6 @@ export const findingKinds: readonly FindingKind[] = [
   slowFirstToken,
   slowQuery,
   throttledCalls,
+  unusedExpert,
   unusedTools,
 ]

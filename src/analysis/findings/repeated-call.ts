@@ -1,22 +1,27 @@
-import { defineFinding } from '../finding.ts'
+import { CALLED_EXACTLY } from '../call-identity.ts'
+import { NOTICED_MS, defineFinding } from '../finding.ts'
 
 interface Row {
   layer: string
   call: string
+  name: string
   calls: number
   different: number
   total_ms: number
   most: number
   results_known: boolean
   results_equal: boolean
+  no_results: boolean
   traces: string[]
 }
 
 /** Calls with the same arguments from which on they count as repeated. */
 const MIN_REPEATS = 3
+/** Less than this share of the time of all traces is not worth a cache. */
+const MIN_SHARE = 0.002
 
-/** Operations that only read: of SQL, MongoDB and vector stores. */
-const READS = "'SELECT', 'find', 'aggregate', 'count', 'distinct', 'query', 'search', 'get', 'scroll', 'retrieve'"
+/** Operations that only read, as the app writes them but for case: of SQL, MongoDB and vector stores. */
+const READS = "'select', 'find', 'aggregate', 'count', 'distinct', 'query', 'search', 'get', 'scroll', 'retrieve'"
 
 /** Identical calls (by the hash of their arguments) that a cache would save. */
 export default defineFinding<Row>({
@@ -24,24 +29,29 @@ export default defineFinding<Row>({
   about: 'The same query, request, tool or function is called again and again with the same arguments.',
   sql: `
     WITH calls AS (
-      SELECT s.layer, coalesce(s.attributes->>'db.query.text', s.name) AS call, a.hash AS arguments, count(*) AS n, sum(s.weight) AS weighted,
-        sum(s.duration_ms * s.weight) AS ms, count(DISTINCT r.hash) AS results, count(r.hash) = count(*) AS results_known, any_value(s.trace_id) AS trace_id
-      FROM spans s JOIN payloads a ON a.span_id = s.span_id AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
-        LEFT JOIN payloads r ON r.span_id = s.span_id AND ends_with(r.role, '.result')
+      SELECT s.layer, ${CALLED_EXACTLY} AS call, any_value(s.name) AS name, a.hash AS arguments, count(*) AS n, sum(s.weight) AS weighted,
+        sum(s.duration_ms * s.weight) AS ms, min(r.hash) IS NOT DISTINCT FROM max(r.hash) AS same_results, count(r.hash) = count(*) AS results_known, count(r.hash) = 0 AS no_results, any_value(s.trace_key) AS trace_key
+      FROM spans s JOIN payloads a ON a.span_key = s.span_key AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
+        LEFT JOIN payloads r ON r.span_key = s.span_key AND ends_with(r.role, '.result')
       WHERE s.layer <> 'ai' AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.status <> 'error'
-        AND coalesce(s.attributes->>'db.operation.name', 'SELECT') IN (${READS}) AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'
+        AND lower(coalesce(s.attributes->>'db.operation.name', 'select')) IN (${READS}) AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'
       GROUP BY ALL)
-    SELECT layer, call, round(sum(weighted))::BIGINT AS calls, count(*) AS different, sum(ms) AS total_ms, max(n) AS most,
-      bool_and(results_known) AS results_known, bool_and(results <= 1) AS results_equal, (list(trace_id ORDER BY n DESC, arguments))[1:3] AS traces
+    SELECT layer, call, any_value(name) AS name, round(sum(weighted))::BIGINT AS calls, count(*) AS different, sum(ms) AS total_ms, max(n) AS most,
+      bool_and(results_known) AS results_known, bool_and(same_results) AS results_equal, bool_and(no_results) AS no_results, top_traces(trace_key, n) AS traces
     FROM calls GROUP BY ALL HAVING max(n) >= ${MIN_REPEATS} AND sum(n) >= 2 * count(*) ORDER BY total_ms DESC, call LIMIT 50`,
-  find: (rows) =>
+  find: (rows, { traces, busy_ms }) =>
     rows
       // Another answer to the same question: a cache would serve stale ones.
       .filter((row) => !row.results_known || row.results_equal)
+      // Results of tools are always noted: one that gives nothing is called for what it does.
+      .filter((row) => row.layer !== 'tool' || !row.no_results)
+      .filter((row) => savedMs(row) >= MIN_SHARE * busy_ms)
       .map((row) => ({
+        ...(savedMs(row) < NOTICED_MS * Math.min(traces, row.calls) ? { severity: 'low' as const } : {}),
         key: `${row.layer}\0${row.call}`,
         title: `${row.call} is called ${row.calls} times with only ${row.different} different ${row.different === 1 ? 'set' : 'sets'} of arguments`,
-        cost: { calls: row.calls - row.different, total_ms: row.total_ms * (1 - row.different / row.calls) },
+        cost: { calls: row.calls - row.different, total_ms: savedMs(row) },
+        cpu: { layer: row.layer, name: row.name, share: 1 - row.different / row.calls },
         traces: row.traces,
         facts: { call: row.call, calls: row.calls, different_arguments: row.different, most_for_one: row.most, same_results: row.results_known ? 'yes' : 'unknown' },
         advice: row.results_known
@@ -49,3 +59,5 @@ export default defineFinding<Row>({
           : 'If equal arguments give equal results, keep the result in a cache keyed by the arguments, with a bounded size and a time to live; within one request, pass the value on instead of asking again.',
       })), // prettier-ignore
 })
+
+const savedMs = ({ total_ms, different, calls }: Row): number => total_ms * (1 - different / calls)

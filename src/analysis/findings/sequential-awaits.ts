@@ -1,3 +1,4 @@
+import { CALLED, CALLED_EXACTLY } from '../call-identity.ts'
 import { defineFinding } from '../finding.ts'
 
 interface Row {
@@ -20,12 +21,12 @@ export default defineFinding<Row>({
   about: 'Reads that wait for each other without need: their arguments do not depend on the result before.',
   sql: `
     WITH reads AS (
-      SELECT s.span_key, s.parent_key, s.trace_id, s.layer, coalesce(s.attributes->>'db.query.text', s.name) AS call, s.start_ns, s.start_ns + s.duration_ms * 1e6 AS end_ns,
-        s.duration_ms, s.weight, a.hash AS arguments
-      FROM spans s LEFT JOIN payloads a ON a.span_id = s.span_id AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
+      SELECT s.span_key, s.parent_key, s.trace_key, s.layer, ${CALLED} AS call, s.start_ns, s.start_ns + s.duration_ms * 1e6 AS end_ns,
+        s.duration_ms, s.weight, CASE WHEN s.layer = 'http' AND ${CALLED} <> ${CALLED_EXACTLY} THEN concat(${CALLED_EXACTLY}, a.hash) ELSE a.hash END AS arguments
+      FROM spans s LEFT JOIN payloads a ON a.span_key = s.span_key AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
       WHERE s.layer IN ('db', 'http', 'tool', 'cache', 'ai') AND s.kind <> 'server' AND s.parent_key IS NOT NULL AND s.duration_ms IS NOT NULL AND s.status <> 'error'
         AND (s.layer <> 'db' OR (s.attributes->>'db.query.text') IS NOT NULL)
-        AND coalesce(s.attributes->>'db.operation.name', 'SELECT') IN ('SELECT', 'GET', 'MGET', 'HGET', 'HGETALL')
+        AND upper(coalesce(s.attributes->>'db.operation.name', 'SELECT')) IN ('SELECT', 'GET', 'MGET', 'HGET', 'HGETALL')
         AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'),
     pairs AS (
       SELECT *, lag(call) OVER w AS before, lag(end_ns) OVER w AS before_end, lag(duration_ms) OVER w AS before_ms, lag(arguments) OVER w AS before_arguments,
@@ -35,8 +36,8 @@ export default defineFinding<Row>({
       SELECT * FROM pairs WHERE before IS NOT NULL AND before <> call AND start_ns >= before_end AND start_ns - before_end <= 1e6 + before_ms * 5e4
         AND before_layer <> 'ai' AND layer <> 'ai'
         AND (arguments IS NULL OR arguments = before_arguments))
-    SELECT p.name AS parent, c.before AS first, c.call AS second, count(*) AS pairs, count(DISTINCT c.parent_key) AS parents,
-      sum(least(c.before_ms, c.duration_ms) * c.weight) AS saved_ms, bool_and(c.arguments IS NOT NULL) AS same_arguments, (list(c.trace_id ORDER BY c.duration_ms DESC, c.trace_id))[1:3] AS traces
+    SELECT p.name AS parent, c.before AS first, c.call AS second, round(sum(c.weight))::BIGINT AS pairs, count(DISTINCT c.parent_key) AS parents,
+      sum(least(c.before_ms, c.duration_ms) * c.weight) AS saved_ms, bool_and(c.arguments IS NOT NULL) AS same_arguments, top_traces(c.trace_key, c.duration_ms) AS traces
     FROM chained c JOIN spans p ON p.span_key = c.parent_key GROUP BY ALL HAVING count(DISTINCT c.parent_key) >= 3 AND sum(least(c.before_ms, c.duration_ms)) >= 3
     ORDER BY saved_ms DESC, parent, first LIMIT 50`,
   find: (rows) =>
@@ -46,6 +47,6 @@ export default defineFinding<Row>({
       cost: { calls: row.pairs, total_ms: row.saved_ms },
       traces: row.traces,
       facts: { parent: row.parent, first: row.first, second: row.second, why: row.same_arguments ? 'both have the same arguments' : 'the second has no arguments' },
-      advice: 'Start both and await them together: `const [a, b] = await Promise.all([first(), second()])`. Not inside one transaction: its statements share a connection.',
+      advice: 'Start both and await them together: `const [a, b] = await Promise.all([first(), second()])`. Not where one changes what the other reads, and not inside one transaction: its statements share a connection.',
     })), // prettier-ignore
 })

@@ -15,7 +15,7 @@ interface Row {
   traces: string[]
 }
 
-/** Computations right after an expiry from which on they are a pattern, and the share of all computations that they must be. */
+/** Computations right after an expiry from which on they are a pattern, and the share that they must be of all computations of what was there before. */
 const MIN_RECOMPUTED = 5
 const MIN_SHARE = 0.5
 
@@ -24,18 +24,20 @@ export default defineFinding<Row>({
   kind: 'short-ttl',
   about: 'Entries of a cache expire shortly before they are asked for again, and the same is computed anew.',
   sql: `
-    WITH ops AS (SELECT c.*, p.hash AS value_hash FROM cache_ops c LEFT JOIN payloads p ON p.span_id = c.span_id AND p.role = 'db.query.parameters'),
-      missed AS (SELECT * FROM ops WHERE recompute_ms IS NOT NULL AND key_hash IS NOT NULL AND operation = 'get'),
-      stored AS (SELECT * FROM ops WHERE operation = 'set' AND key_hash IS NOT NULL),
-      again AS (SELECT m.*, s.ttl_ms AS old_ttl_ms, s.value_hash AS old_value, epoch_us(m.start_time) / 1e3 - epoch_us(s.start_time) / 1e3 - s.ttl_ms AS gap_ms
-        FROM missed m ASOF LEFT JOIN stored s ON m.cache = s.cache AND m.integration = s.integration AND m.key_hash = s.key_hash AND m.start_time > s.start_time),
-      renewed AS (SELECT a.*, n.value_hash AS new_value FROM again a ASOF LEFT JOIN stored n ON a.cache = n.cache AND a.integration = n.integration AND a.key_hash = n.key_hash AND a.start_time <= n.start_time)
-    SELECT cache, integration, round(sum(weight) FILTER (is_late))::BIGINT AS recomputed, sum(weight) FILTER (is_late) / sum(weight) AS share, sum(recompute_ms * weight) FILTER (is_late) AS lost_ms,
-      (sum(recompute_tokens * weight) FILTER (is_late))::DOUBLE AS tokens, sum(recompute_usd * weight) FILTER (is_late) AS usd, median(old_ttl_ms) FILTER (is_late) AS ttl_ms, median(gap_ms) FILTER (is_late) AS gap_ms,
+    WITH ops AS (SELECT c.*, p.hash AS value_hash FROM cache_ops c LEFT JOIN payloads p ON p.span_key = c.span_key AND p.role = 'db.query.parameters'),
+      around AS (SELECT *, operation = 'get' AND recompute_ms IS NOT NULL AS is_miss,
+          last_value(stored IGNORE NULLS) OVER (before_it RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING) AS old,
+          first_value(stored IGNORE NULLS) OVER (before_it RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS new
+        FROM (SELECT *, CASE WHEN operation = 'set' THEN {since: start_time, ttl_ms: ttl_ms, value: value_hash} END AS stored FROM ops WHERE key_hash IS NOT NULL)
+        WINDOW before_it AS (PARTITION BY cache, integration, key_hash ORDER BY start_time)),
+      renewed AS (SELECT * EXCLUDE (stored, is_miss, old, new), old.ttl_ms AS old_ttl_ms, old.value AS old_value, new.value AS new_value,
+          epoch_us(start_time) / 1e3 - epoch_us(old.since) / 1e3 - old.ttl_ms AS gap_ms FROM around WHERE is_miss)
+    SELECT cache, integration, round(sum(weight) FILTER (is_late))::BIGINT AS recomputed, sum(weight) FILTER (is_late) / sum(weight) FILTER (old_ttl_ms IS NOT NULL) AS share, sum(recompute_ms * weight) FILTER (is_late) AS lost_ms,
+      (sum(recompute_tokens * weight) FILTER (is_late))::DOUBLE AS tokens, sum(recompute_usd * weight) FILTER (is_late) AS usd, weighted_quantile(CASE WHEN is_late THEN old_ttl_ms END, weight, 0.5) AS ttl_ms, weighted_quantile(CASE WHEN is_late THEN gap_ms END, weight, 0.5) AS gap_ms,
       count(*) FILTER (is_late AND old_value IS NOT NULL AND new_value IS NOT NULL) AS compared, count(*) FILTER (is_late AND old_value <> new_value) AS changed,
-      (list(trace_id ORDER BY recompute_ms DESC, trace_id) FILTER (is_late))[1:3] AS traces
+      top_traces(CASE WHEN is_late THEN trace_key END, recompute_ms) AS traces
     FROM (SELECT *, coalesce(gap_ms BETWEEN 0 AND old_ttl_ms, false) AS is_late FROM renewed) GROUP BY ALL
-    HAVING sum(weight) FILTER (is_late) >= ${MIN_RECOMPUTED} AND sum(weight) FILTER (is_late) >= ${MIN_SHARE} * sum(weight) ORDER BY lost_ms DESC, cache LIMIT 20`,
+    HAVING sum(weight) FILTER (is_late) >= ${MIN_RECOMPUTED} AND sum(weight) FILTER (is_late) >= ${MIN_SHARE} * sum(weight) FILTER (old_ttl_ms IS NOT NULL) ORDER BY lost_ms DESC, cache LIMIT 20`,
   find: (rows) =>
     rows
       // Other values: the entries expire because they have to.

@@ -19,11 +19,11 @@ export default defineFinding<Row>({
   kind: 'slow-first-token',
   about: `Streams whose first token takes ${SLOW_MS / 1000} s or more at the 95th percentile.`,
   sql: `
-    SELECT coalesce(p.name, '(top level)') AS caller, a.model, round(sum(a.weight))::BIGINT AS calls, quantile_cont(first_token_ms, 0.95) AS p95_ms,
-      quantile_cont(input_tokens, 0.5) AS input_p50, sum(cache_read_tokens * a.weight) / nullif(sum(input_tokens * a.weight), 0) AS cached_share, sum(first_token_ms * a.weight) AS total_ms,
-      (list(a.trace_id ORDER BY first_token_ms DESC, a.trace_id))[1:3] AS traces
-    FROM ai_calls a JOIN spans s ON s.span_id = a.span_id LEFT JOIN spans p ON p.span_key = s.parent_key WHERE first_token_ms IS NOT NULL
-    GROUP BY ALL HAVING quantile_cont(first_token_ms, 0.95) >= ${SLOW_MS} ORDER BY total_ms DESC, caller LIMIT 20`,
+    SELECT coalesce(p.name, '(top level)') AS caller, a.model, round(sum(a.weight))::BIGINT AS calls, weighted_quantile(first_token_ms, a.weight, 0.95) AS p95_ms,
+      weighted_quantile(input_tokens, a.weight, 0.5) AS input_p50, sum(cache_read_tokens * a.weight) / nullif(sum(input_tokens * a.weight), 0) AS cached_share, sum(first_token_ms * a.weight) AS total_ms,
+      top_traces(a.trace_key, first_token_ms) AS traces
+    FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key WHERE first_token_ms IS NOT NULL
+    GROUP BY ALL HAVING weighted_quantile(first_token_ms, a.weight, 0.95) >= ${SLOW_MS} ORDER BY total_ms DESC, caller LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.caller}\0${row.model ?? ''}`,

@@ -13,15 +13,19 @@ interface Row {
 /** A statement whose slowest twentieth takes at least this long, in milliseconds. */
 const SLOW_MS = 100
 
+/** A statement that ran less often (the schema at the start, for one) must take so long. */
+const FEW = 3
+const SLOW_ONCE_MS = 1000
+
 /** A statement that takes long on the database's side (its wait for a connection not counted). */
 export default defineFinding<Row>({
   kind: 'slow-query',
-  about: `A statement whose 95th percentile is ${SLOW_MS} ms or more, the wait for a connection aside.`,
+  about: `A statement whose 95th percentile is ${SLOW_MS} ms or more, the wait for a connection aside; of one that ran less than ${FEW} times ${SLOW_ONCE_MS / 1000} s.`,
   sql: `
     SELECT system, statement, round(sum(weight))::BIGINT AS calls, sum(own_ms * weight) AS total_ms,
-      quantile_cont(own_ms, 0.95) AS p95_ms, quantile_cont(rows, 0.95) AS rows_p95, (list(trace_id ORDER BY own_ms DESC, trace_id))[1:3] AS traces
+      weighted_quantile(own_ms, weight, 0.95) AS p95_ms, weighted_quantile(rows, weight, 0.95) AS rows_p95, top_traces(trace_key, own_ms) AS traces
     FROM (SELECT *, greatest(duration_ms - coalesce(pool_wait_ms, 0), 0) AS own_ms FROM queries WHERE status <> 'open' AND statement IS NOT NULL)
-    GROUP BY ALL HAVING quantile_cont(own_ms, 0.95) >= ${SLOW_MS} ORDER BY total_ms DESC, statement LIMIT 50`,
+    GROUP BY ALL HAVING weighted_quantile(own_ms, weight, 0.95) >= ${SLOW_MS} AND (count(*) >= ${FEW} OR max(own_ms) >= ${SLOW_ONCE_MS}) ORDER BY total_ms DESC, statement LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.system ?? ''}\0${row.statement}`,

@@ -1,8 +1,12 @@
-import { CALLS, defineFinding } from '../finding.ts'
+import { CALLED_AT } from '../call-identity.ts'
+import { defineFinding } from '../finding.ts'
+import { IS_LATE, IS_LIMITED } from '../throttled.ts'
 
 interface Row {
   layer: string
+  /** With the host of a request. */
   name: string
+  span_name: string
   kind: 'limited' | 'timeout' | 'retried'
   calls: number
   all_calls: number
@@ -30,15 +34,16 @@ export default defineFinding<Row>({
   kind: 'throttled-calls',
   about: 'Outgoing calls are refused with 429, time out, or are retried.',
   sql: `
-    SELECT layer, name, kind, round(greatest(coalesce(sum(weight) FILTER (hit AND is_transport), 0), coalesce(sum(weight) FILTER (hit AND NOT is_transport), 0)))::BIGINT AS calls,
-      round(sum(weight) FILTER (NOT is_transport))::BIGINT AS all_calls,
-      sum(duration_ms * weight) FILTER (hit) AS total_ms, (list(trace_id ORDER BY duration_ms DESC, trace_id) FILTER (hit))[1:3] AS traces
-    FROM (SELECT s.layer, s.name, s.is_transport OR s.is_wrapper AS is_transport, k.kind, s.weight, s.duration_ms, s.trace_id, CASE k.kind
-        WHEN 'limited' THEN coalesce(error_type = '429' OR (attributes->>'http.response.status_code') = '429', false)
-        WHEN 'timeout' THEN coalesce(regexp_matches(error_type, '(?i)timeout|timed ?out|ETIMEDOUT'), false)
-        ELSE coalesce(TRY_CAST(attributes->>'http.request.resend_count' AS BIGINT), 0) > 0 END AS hit
-      FROM (${CALLS}) s, (VALUES ('limited'), ('timeout'), ('retried')) k(kind) WHERE s.kind = 'client' AND s.duration_ms IS NOT NULL)
-    GROUP BY ALL HAVING count(*) FILTER (hit) > 0 AND count(*) FILTER (NOT is_transport) > 0 ORDER BY calls DESC, name LIMIT 50`,
+    WITH sent AS (SELECT layer, name AS span_name, ${CALLED_AT} AS name, is_transport OR is_wrapper AS is_transport, weight, duration_ms, trace_key,
+        ${IS_LIMITED} AS limited, ${IS_LATE} AS late,
+        CASE WHEN contains(attributes, '"http.request.resend_count":') THEN TRY_CAST(attributes->>'http.request.resend_count' AS BIGINT) > 0 END AS retried
+      FROM calls s WHERE kind = 'client'),
+    totals AS (SELECT layer, name, sum(weight) AS n FROM sent WHERE NOT is_transport GROUP BY ALL),
+    hits AS (SELECT * EXCLUDE (limited, late, retried), unnest([CASE WHEN limited THEN 'limited' END, CASE WHEN late THEN 'timeout' END, CASE WHEN retried THEN 'retried' END]) AS kind
+      FROM sent WHERE limited OR late OR retried)
+    SELECT layer, name, any_value(span_name) AS span_name, kind, round(greatest(coalesce(sum(weight) FILTER (is_transport), 0), coalesce(sum(weight) FILTER (NOT is_transport), 0)))::BIGINT AS calls,
+      round(any_value(n))::BIGINT AS all_calls, sum(duration_ms * weight) AS total_ms, top_traces(trace_key, duration_ms) AS traces
+    FROM hits JOIN totals USING (layer, name) WHERE kind IS NOT NULL GROUP BY layer, name, kind ORDER BY calls DESC, name, kind LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.kind}\0${row.layer}\0${row.name}`,
@@ -46,7 +51,7 @@ export default defineFinding<Row>({
       severity: row.calls / row.all_calls >= 0.2 && row.calls >= 3 ? ('high' as const) : row.calls >= 3 ? ('medium' as const) : ('low' as const),
       cost: { calls: row.calls, total_ms: row.total_ms },
       traces: row.traces,
-      facts: { call: row.name, layer: row.layer, share: row.calls / row.all_calls },
+      facts: { call: row.span_name, to: row.name, layer: row.layer, share: row.calls / row.all_calls },
       advice: WORDS[row.kind].advice,
     })), // prettier-ignore
 })

@@ -19,13 +19,13 @@ export default defineFinding<Row>({
   about: 'Most of the tools offered to a model are never called, and every call pays for their definitions.',
   sql: `
     SELECT caller, model, round(sum(weight))::BIGINT AS calls, max(offered) AS offered, list_sort(list_distinct(flatten(list(called)))) AS called,
-      avg(bytes) AS definition_bytes, (list(trace_id ORDER BY offered DESC, trace_id))[1:3] AS traces
-    FROM (SELECT coalesce(p.name, '(top level)') AS caller, a.model, a.weight, a.trace_id, TRY_CAST(a.attributes->>'perf.ai.tool_definitions' AS BIGINT) AS offered,
+      sum(bytes * weight) / sum(weight) AS definition_bytes, top_traces(trace_key, offered) AS traces
+    FROM (SELECT coalesce(p.name, '(top level)') AS caller, a.model, a.weight, a.trace_key, TRY_CAST(a.attributes->>'perf.ai.tool_definitions' AS BIGINT) AS offered,
         coalesce(from_json(a.attributes->'perf.ai.tool_calls', '["VARCHAR"]'), []) AS called, t.size AS bytes
-      FROM ai_calls a JOIN payloads t ON t.span_id = a.span_id AND t.role = 'gen_ai.tool.definitions'
-        JOIN spans s ON s.span_id = a.span_id LEFT JOIN spans p ON p.span_key = s.parent_key WHERE a.status NOT IN ('open', 'error'))
+      FROM ai_calls a JOIN payloads t ON t.span_key = a.span_key AND t.role = 'gen_ai.tool.definitions'
+        LEFT JOIN spans p ON p.span_key = a.parent_key WHERE a.status NOT IN ('open', 'error'))
     GROUP BY caller, model HAVING count(*) >= 10 AND max(offered) >= 4 AND len(list_distinct(flatten(list(called)))) <= max(offered) / 2
-    ORDER BY avg(bytes) * count(*) DESC, caller LIMIT 20`,
+    ORDER BY sum(bytes * weight) DESC, caller LIMIT 20`,
   find: (rows) =>
     rows.map((row) => {
       const unused = row.offered - row.called.length

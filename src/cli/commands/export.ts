@@ -10,7 +10,9 @@ import { UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
-import { profiledTotals, shown } from './flame.ts'
+import { counted } from '../render/format.ts'
+import { shown } from '../render/shown-file.ts'
+import { profiledTotals } from './flame.ts'
 
 interface ExportOptions extends CommonOptions, CpuFilter {
   cpuprofile?: boolean
@@ -80,7 +82,7 @@ function chooseThread(threads: readonly ThreadSamples[], wanted: string | undefi
   if (wanted === undefined) {
     if (threads.length > 1)
       process.stderr.write(
-        `Of ${threads.length} threads the busiest, ${name(busiest)}; others: --thread ${threads.slice(1, 6).map(name).join(', ')}\n`,
+        `Of ${counted(threads.length, 'thread')} the busiest, ${name(busiest)}; others: --thread ${threads.slice(1, 6).map(name).join(', ')}\n`,
       )
     return busiest
   }

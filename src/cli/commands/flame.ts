@@ -8,8 +8,9 @@ import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { flamePage } from '../render/flame-page.ts'
-import { duration } from '../render/format.ts'
+import { counted, duration } from '../render/format.ts'
 import { changeTable, cpuSummary, functionTable, spanTable } from '../render/cpu-tables.ts'
+import { shown } from '../render/shown-file.ts'
 import { terminalOf } from '../render/terminal.ts'
 import { positiveInteger } from './report.ts'
 
@@ -75,7 +76,7 @@ export async function profiledTotals(reader: SessionReader): Promise<CpuTotals> 
 
 function pageOf(flame: FlameData, totals: CpuTotals, before: FlameData | undefined): string {
   const facts = [
-    `${duration(flame.us / 1000)} of CPU in ${flame.samples.toLocaleString('en-US')} samples, one every ${duration(totals.intervalUs / 1000)}`,
+    `${duration(flame.us / 1000)} of CPU in ${counted(flame.samples, 'sample')}, one every ${duration(totals.intervalUs / 1000)}`,
     ...(flame.filter === '' ? [] : [flame.filter]),
     ...(before === undefined ? [] : [`against ${before.session} (${duration(before.us / 1000)}), scaled to the same total`]),
   ]
@@ -85,10 +86,4 @@ function pageOf(flame: FlameData, totals: CpuTotals, before: FlameData | undefin
     tree: flameTree(flame, before),
     isComparison: before !== undefined,
   })
-}
-
-/** A file as the user would type it. */
-export function shown(file: string): string {
-  const relative = path.relative(process.cwd(), file)
-  return relative.startsWith('..') ? file : relative
 }

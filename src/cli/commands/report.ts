@@ -4,14 +4,16 @@ import { buildReport } from '../../analysis/report.ts'
 import { UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
-import { openNamedSession } from '../open.ts'
+import { openForFindings } from '../open.ts'
 import { renderDigestJson } from '../render/digest-json.ts'
 import { renderDigest } from '../render/digest.ts'
 import { withProgress } from '../render/progress.ts'
 import { renderReport } from '../render/report.ts'
 import { terminalOf } from '../render/terminal.ts'
+import { reportAi, wantsAiPage, type AiPageOptions } from './report-ai.ts'
+import { checkPageOptions, writePage, type PageOptions } from './report-html.ts'
 
-export interface ReportOptions extends CommonOptions {
+export interface ReportOptions extends CommonOptions, AiPageOptions, PageOptions {
   limit?: string
   format?: 'text' | 'md' | 'json'
   budget?: string
@@ -24,8 +26,14 @@ export async function report(_: undefined, options: ReportOptions): Promise<void
   const format = options.format ?? (options.json === true ? 'json' : budget === undefined ? 'text' : 'md')
   if (format === 'text' && budget !== undefined)
     throw new UsageError('--budget needs --format md or json: a text for people is not counted in tokens.')
-  const reader = await openNamedSession(options)
+  const isAiPage = wantsAiPage(options)
+  if (isAiPage && (format === 'md' || budget !== undefined))
+    throw new UsageError('The AI pages have no --format md and no --budget; use --json.')
+  checkPageOptions({ ...options, isAiPage })
+  if (isAiPage) return reportAi({ ...options, limit: String(limit), json: format === 'json' })
+  const reader = await openForFindings(options)
   try {
+    if (options.html !== undefined) return await writePage(reader, options)
     if (format === 'md' || budget !== undefined) {
       process.stdout.write(
         await withProgress('Summing up', digest(reader, format === 'json' ? 'json' : 'md', budget ?? USUAL_BUDGET, limit)),

@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { readConfig } from '../../config.ts'
 import { seedIds } from '../../core/ids.ts'
+import { makeFolder } from '../../core/make-folder.ts'
 import { newSessionName, serviceName } from '../../core/session-name.ts'
-import { PerfError, UsageError } from '../../errors.ts'
+import { PerfError } from '../../errors.ts'
+import { forwardSignals, notStarted } from '../child.ts'
 import type { CommonOptions } from '../command.ts'
 
 interface RunOptions extends CommonOptions {
   service?: string
+  tags?: string
   tools?: string
   capture?: string
   cpu?: string | true
@@ -46,12 +49,14 @@ export function runEnvironment(
 ): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { ...base }
   if (options.service !== undefined) environment['PERF_SERVICE'] = options.service
+  if (options.tags !== undefined) environment['PERF_TAGS'] = options.tags
   if (options.tools !== undefined) environment['PERF_TOOLS'] = options.tools
   if (options.capture !== undefined) environment['PERF_CAPTURE'] = options.capture
   if (options.cpu !== undefined) environment['PERF_CPU'] = options.cpu === true ? 'on' : options.cpu
   const config = readConfig(environment, process.cwd())
   const dir = options.dir === undefined ? config.dir : path.resolve(options.dir)
   environment['PERF_DIR'] = dir
+  environment['PERF_ROOT'] = config.root
   seedIds()
   environment['PERF_SESSION'] = reserveSession(dir, options.session ?? base['PERF_SESSION'], () =>
     newSessionName(serviceName(config.service, entryOf(program, args), process.cwd()), Date.now()),
@@ -77,14 +82,14 @@ function registerUrl(): string {
 }
 
 function reserveSession(dir: string, wanted: string | undefined, newName: () => string): string {
+  const newFolder = (): string => {
+    const folder = path.join(dir, 'sessions', newName())
+    return existsSync(folder) ? newFolder() : folder
+  }
   const folder =
-    wanted === undefined || wanted === ''
-      ? path.join(dir, 'sessions', newName())
-      : /[\\/]/.test(wanted)
-        ? path.resolve(wanted)
-        : path.join(dir, 'sessions', wanted)
+    wanted === undefined || wanted === '' ? newFolder() : /[\\/]/.test(wanted) ? path.resolve(wanted) : path.join(dir, 'sessions', wanted)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
   } catch (error) {
     throw new PerfError(
       'DIR_NOT_WRITABLE',
@@ -101,20 +106,6 @@ function entryOf(program: string, args: readonly string[]): string | undefined {
   return args.find((arg) => !arg.startsWith('-') && /\.[cm]?[jt]sx?$/.test(arg))
 }
 
-// The terminal sends Ctrl-C to the whole group: the program gets it without our help, we only have to outlive it.
-function forwardSignals(send: (signal: NodeJS.Signals) => void): () => void {
-  const ignore = (): void => {}
-  const forward = (signal: NodeJS.Signals): void => send(signal)
-  const forwarded: NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2']
-  const terminalSignals: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
-  for (const signal of forwarded) process.on(signal, forward)
-  for (const signal of terminalSignals) process.on(signal, process.stdin.isTTY ? ignore : forward)
-  return () => {
-    for (const signal of forwarded) process.off(signal, forward)
-    for (const signal of terminalSignals) process.off(signal, ignore).off(signal, forward)
-  }
-}
-
 function endBySignal(signal: NodeJS.Signals): number {
   // The caller sees the same wait status as without us; where the signal does not end this process, the shell's convention stands in.
   if (process.platform !== 'win32') process.kill(process.pid, signal)
@@ -128,10 +119,4 @@ async function printReport(environment: NodeJS.ProcessEnv): Promise<void> {
   } catch (error) {
     process.stderr.write(`perf-agent: no report: ${error instanceof Error ? error.message : String(error)}\n`)
   }
-}
-
-function notStarted(program: string, error: NodeJS.ErrnoException): Error {
-  if (error.code === 'ENOENT') return new UsageError(`There is no program '${program}' to run; a script is run as: perf-agent run app.js.`)
-  if (error.code === 'EACCES') return new UsageError(`'${program}' cannot be executed; run a script as: perf-agent run node ${program}.`)
-  return error
 }

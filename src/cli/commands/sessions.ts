@@ -1,48 +1,58 @@
 import path from 'node:path'
 import { summarizeSessions } from '../../analysis/sessions.ts'
+import { UsageError } from '../../errors.ts'
+import { changeTags } from '../../store/session-tags.ts'
+import { resolveSession, type Session } from '../../store/session.ts'
 import type { CommonOptions } from '../command.ts'
 import { sessionsDir } from '../open.ts'
-import { bytes, count } from '../render/format.ts'
-import { cut, oneLine, table } from '../render/table.ts'
+import { sessionList } from '../render/sessions.ts'
 import { terminalOf } from '../render/terminal.ts'
 import { positiveInteger } from './report.ts'
 
-/** `perf-agent sessions`: what was recorded, newest first. */
-export async function sessions(_: undefined, options: CommonOptions & { limit?: string }): Promise<void> {
+type SessionsOptions = CommonOptions & { limit?: string; tag?: string }
+
+/** `perf-agent sessions`: what was recorded, newest first; `sessions tag <session> <tags…>` and `untag` change tags. */
+export async function sessions(words: string[], options: SessionsOptions): Promise<void> {
+  const [action, which, ...tags] = words
+  if (action === 'tag' || action === 'untag') return await tagSession(action, which, tags, options)
+  if (action !== undefined)
+    throw new UsageError(
+      `There is no 'sessions ${action}'; there are: sessions, sessions tag <session> <tags…>, sessions untag <session> <tags…>.`,
+    )
   const dir = sessionsDir(options)
-  const { sessions: found, total } = await summarizeSessions(dir, positiveInteger('--limit', options.limit ?? '20'))
-  const wanted =
-    options.session === undefined || options.session === 'last'
-      ? found
-      : found.filter((entry) => entry.session.startsWith(options.session ?? ''))
-  const shown = options.session === 'last' ? wanted.slice(0, 1) : wanted
+  const limit = positiveInteger('--limit', options.limit ?? '20')
+  const { sessions: shown, total } = await summarizeSessions(dir, limit, filterOf(dir, options))
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(shown, null, process.stdout.isTTY ? 2 : undefined)}\n`)
     return
   }
   if (shown.length === 0) {
-    process.stdout.write(`No sessions in ${path.relative(process.cwd(), dir) || dir}. Record one with: node --import @perf/agent app.js\n`)
+    const tagged = options.tag === undefined ? '' : ` tagged '${options.tag}'`
+    const hint = tagged === '' ? ' Record one with: node --import @perf/agent app.js' : ''
+    process.stdout.write(`No sessions${tagged} in ${path.relative(process.cwd(), dir) || dir}.${hint}\n`)
     return
   }
-  const terminal = terminalOf()
-  const rows = shown.map((entry) => [
-    entry.session,
-    entry.state === 'crashed' || entry.state === 'unreadable' ? terminal.paint.red(entry.state) : entry.state,
-    String(entry.processes),
-    entry.spans === null ? '-' : count(entry.spans),
-    bytes(entry.bytes),
-    oneLine([path.basename(entry.command[0] ?? ''), ...entry.command.slice(1).map((part) => path.basename(part))].join(' ')),
-  ])
-  const columns = [
-    { head: 'session' },
-    { head: 'state' },
-    { head: 'proc', align: 'right' as const },
-    { head: 'spans', align: 'right' as const },
-    { head: 'size', align: 'right' as const },
-    { head: 'command', flexible: true },
-  ]
-  process.stdout.write(`${table(terminal, columns, rows)}\n`)
-  for (const entry of shown)
-    if (entry.problem !== null) process.stdout.write(`${cut(`! ${entry.session}: ${entry.problem}`, 400, terminal)}\n`)
-  if (total > found.length) process.stdout.write(terminal.paint.dim(`+ ${total - found.length} older (--limit ${total})\n`))
+  process.stdout.write(sessionList(terminalOf(), shown, total))
+}
+
+function filterOf(dir: string, { session: which, tag }: SessionsOptions): (session: Session) => boolean {
+  const hasTag = (session: Session): boolean => tag === undefined || session.tags.includes(tag)
+  if (which === undefined) return hasTag
+  if (!/^(last|tag:)|[\\/]/.test(which)) return (session) => hasTag(session) && session.name.startsWith(which)
+  const only = resolveSession(dir, which).name
+  return (session) => hasTag(session) && session.name === only
+}
+
+async function tagSession(action: 'tag' | 'untag', which: string | undefined, given: string[], options: SessionsOptions): Promise<void> {
+  // With --session every word is a tag.
+  const [name, tags] = options.session === undefined ? [which, given] : [options.session, which === undefined ? [] : [which, ...given]]
+  if (name === undefined || tags.length === 0)
+    throw new UsageError(`Name a session and at least one tag: perf-agent sessions ${action} last nightly`)
+  const session = resolveSession(sessionsDir(options), name)
+  const left = await changeTags(session, action === 'tag' ? { add: tags } : { remove: tags })
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ session: session.name, tags: left })}\n`
+      : `${session.name}: ${left.length === 0 ? 'no tags' : left.join(', ')}\n`,
+  )
 }

@@ -1,11 +1,11 @@
 import { codeOfTraces } from '../../analysis/digest/code.ts'
 import { tokenCounter } from '../../analysis/digest/tokens.ts'
-import { findAll } from '../../analysis/find.ts'
+import { findingsOf } from '../../analysis/refresh-findings.ts'
 import { traceRows } from '../../analysis/trace-tree.ts'
 import { PerfError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
-import { openNamedSession } from '../open.ts'
+import { openForFindings } from '../open.ts'
 import { showFinding, showTrace, type TraceText } from '../render/digest-show.ts'
 import { renderFinding } from '../render/findings.ts'
 import { terminalOf } from '../render/terminal.ts'
@@ -23,14 +23,14 @@ export async function show(id: string, options: CommonOptions & { budget?: strin
   const budget = options.budget === undefined ? undefined : positiveInteger('--budget', options.budget)
   const isTrace = /^[0-9a-f]{4,32}$/i.test(id)
   if (isTrace && budget === undefined) return trace(id, { ...options, attributes: true })
-  const reader = await openNamedSession(options)
+  const reader = await openForFindings(options)
   try {
     if (isTrace && budget !== undefined) {
       const { text } = showTrace(await traceText(reader, await findTrace(reader, id)), { budget, count: await tokenCounter() })
       process.stdout.write(text)
       return
     }
-    const found = (await findAll(reader)).filter((finding) => finding.id.startsWith(id))
+    const found = (await findingsOf(reader)).filter((finding) => finding.id.startsWith(id))
     const [finding] = found
     if (finding === undefined)
       throw new PerfError('FINDING_NOT_FOUND', `No finding '${id}' in this session; 'perf-agent findings' lists them.`)

@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.ts'
 import type { QueryResult } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
+import { counted } from '../render/format.ts'
 import { cut, table } from '../render/table.ts'
 import { terminalOf } from '../render/terminal.ts'
 
@@ -41,7 +42,7 @@ function asTable(result: QueryResult): string {
   }))
   const rows = result.rows.map((row) => result.columns.map((column) => cut(cell(row[column] ?? null), width, terminal)))
   const target = process.stdout.isTTY ? terminal : { ...terminal, width: Infinity }
-  const summary = `${result.rows.length} ${result.rows.length === 1 ? 'row' : 'rows'}`
+  const summary = counted(result.rows.length, 'row')
   return `${table(target, columns, rows)}\n${terminal.paint.dim(`(${summary})`)}\n`
 }
 

@@ -2,6 +2,7 @@ import type { TaskReport, TaskRow } from '../../analysis/task-report.ts'
 import { taskReport } from '../../analysis/task-report.ts'
 import { PerfError } from '../../errors.ts'
 import { readStack } from '../../store/codec/stack-text.ts'
+import { SourceStacks } from '../../store/profiles/source-stacks.ts'
 import { kindOfTask } from '../../store/codec/task-kind.ts'
 import { askProcess, findProcess, type LiveOptions } from '../live-process.ts'
 import { openNamedSession } from '../open.ts'
@@ -52,13 +53,14 @@ async function fromProcess(options: LiveOptions, limit: number): Promise<TaskRep
     neverSettled: number
     orphans: number
   }
+  const stacks = new SourceStacks()
   const order = (group: LiveGroup): number => (group.state === 'pending' ? 0 : 1)
   const sorted = [...groups].sort((a, b) => order(a) - order(b) || b.ageMs - a.ageMs)
-  return { tasks: sorted.slice(0, limit).map((group) => toRow(group)), pending, never_settled: neverSettled, orphans }
+  return { tasks: sorted.slice(0, limit).map((group) => toRow(group, stacks)), pending, never_settled: neverSettled, orphans }
 }
 
-function toRow({ state, type, count, ageMs, stack, span, spanName, spanEnded }: LiveGroup): TaskRow {
-  const { code } = readStack(stack)
+function toRow({ state, type, count, ageMs, stack, span, spanName, spanEnded }: LiveGroup, stacks: SourceStacks): TaskRow {
+  const { code } = readStack(stacks.mapped(stack, Date.now()))
   return {
     state,
     kind: kindOfTask(type),

@@ -3,7 +3,7 @@ import { timedTraces } from '../../analysis/timed-traces.ts'
 import { timeParts, type TimeParts } from '../../analysis/time-parts.ts'
 import { aiByModel, type ReportData } from '../../analysis/report.ts'
 import { linesOfTrace, type LogRow } from '../../analysis/log-report.ts'
-import { traceRows, type WaterfallRow } from '../../analysis/trace-tree.ts'
+import { TRACE_HEAD, traceRows, type TraceHead, type WaterfallRow } from '../../analysis/trace-tree.ts'
 import { PerfError, UsageError } from '../../errors.ts'
 import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
@@ -17,13 +17,7 @@ import { terminalOf, type Terminal } from '../render/terminal.ts'
 import { timePartsTable } from '../render/time-parts.ts'
 import { waterfall } from '../render/waterfall.ts'
 
-interface TraceFacts {
-  trace_id: string
-  name: string
-  start_time: string
-  duration_ms: number
-  status: string
-  spans: number
+interface TraceFacts extends TraceHead {
   errors: number
 }
 
@@ -35,9 +29,7 @@ export async function trace(
   const reader = await openNamedSession(options)
   try {
     const traceId = await findTrace(reader, id ?? 'slowest')
-    const [facts] = await reader.rows<TraceFacts>(
-      `SELECT trace_id, name, start_time, duration_ms, status, spans, errors FROM traces WHERE trace_id = '${traceId}'`,
-    )
+    const [facts] = await reader.rows<TraceFacts>(`SELECT ${TRACE_HEAD}, errors FROM traces WHERE trace_id = '${traceId}'`)
     if (facts === undefined) throw notFound(id)
     if (options.critical === true) return await printCriticalPath(reader, facts, options)
     const spans = await traceRows(reader, traceId, {
@@ -65,7 +57,8 @@ export async function trace(
 
 async function printCriticalPath(reader: SessionReader, facts: TraceFacts, options: CommonOptions): Promise<void> {
   const segments: PathSegment[] = []
-  for await (const { spans } of timedTraces(reader, `trace_id = '${facts.trace_id}'`, 1)) segments.push(...criticalPath(spans))
+  for await (const { spans } of timedTraces(reader, `trace_id = '${facts.trace_id}'`, 1))
+    for (const segment of criticalPath(spans)) segments.push(segment)
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ ...facts, critical_path: segments }, null, process.stdout.isTTY ? 2 : undefined)}\n`
@@ -142,7 +135,7 @@ function traceHead(terminal: Terminal, facts: TraceFacts): string {
   return [
     `${terminal.paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${facts.status === 'error' ? terminal.paint.red('error') : facts.status === 'open' ? 'still open' : ''}`.trimEnd(),
     terminal.paint.dim(
-      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} spans${facts.errors > 0 ? `, ${facts.errors} errors` : ''}`,
+      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} span${facts.spans === 1 ? '' : 's'}${facts.errors > 0 ? `, ${facts.errors} error${facts.errors === 1 ? '' : 's'}` : ''}`,
     ),
   ].join('\n')
 }

@@ -2,7 +2,7 @@ import { whatIf as replayTraces, type WhatIf } from '../../analysis/what-if.ts'
 import { UsageError } from '../../errors.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
-import { count, duration } from '../render/format.ts'
+import { count, counted, duration } from '../render/format.ts'
 import { oneLine, table } from '../render/table.ts'
 import { terminalOf, type Terminal } from '../render/terminal.ts'
 
@@ -63,9 +63,8 @@ function render(terminal: Terminal, target: string, change: string, result: What
     { head: 'trace', flexible: true }, { head: 'traces', ...right }, { head: 'p50', ...right }, { head: 'would be', ...right }, { head: '', ...right },
     { head: 'p95', ...right }, { head: 'would be', ...right }, { head: '', ...right },
   ] // prettier-ignore
-  const replayed = result.rows.reduce((sum, row) => sum + row.traces, 0)
   const lines = [
-    `${paint.bold(`${target} ${change}`)}: ${count(result.spans)} spans in ${count(result.touched)} traces${replayed < result.touched ? `, ${count(replayed)} of them replayed` : ''}`,
+    `${paint.bold(`${target} ${change}`)}: ${counted(result.spans, 'span')} in ${counted(result.touched, 'trace')}${result.replayed < result.touched ? `, ${count(result.replayed)} of them replayed` : ''}`,
     '',
     table(terminal, columns, rows),
     '',

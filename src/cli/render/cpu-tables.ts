@@ -2,7 +2,8 @@ import type { CpuReport } from '../../analysis/cpu/cpu-report.ts'
 import type { CpuTotals, FlameData } from '../../analysis/cpu/flame-data.ts'
 import { placeOf } from '../../analysis/cpu/flame-tree.ts'
 import type { FunctionChange, FunctionCpu, SpanCpu } from '../../analysis/cpu/functions.ts'
-import { count, duration, share } from './format.ts'
+import { count, counted, duration, share } from './format.ts'
+import { shortPlace } from './shown-file.ts'
 import { oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -21,7 +22,7 @@ export function cpuSection(terminal: Terminal, cpu: CpuReport | null): string {
 export function cpuSummary(terminal: Terminal, totals: CpuTotals, flame?: FlameData): string {
   const { us, inSpans, outside, gc, native, threads } = totals
   const lines = [
-    `${terminal.paint.bold(`${time(us)} of CPU`)} sampled every ${time(totals.intervalUs)} in ${threads} ${threads === 1 ? 'thread' : 'threads'}: ` +
+    `${terminal.paint.bold(`${time(us)} of CPU`)} sampled every ${time(totals.intervalUs)} in ${counted(threads, 'thread')}: ` +
       `${share(inSpans, us)} in spans, ${share(outside, us)} outside of any`,
     terminal.paint.dim(`garbage collection ${share(gc, us)}, native code between callbacks ${share(native, us)}`),
   ]
@@ -94,11 +95,10 @@ export function changeTable(terminal: Terminal, before: FlameData, after: FlameD
 }
 
 const MAX_NAME = 26
-const MAX_PLACE = 24
 const functionName = (name: string): string => (name.length <= MAX_NAME ? oneLine(name) : `${oneLine(name).slice(0, MAX_NAME - 1)}~`)
 
 function where(row: { function: string; file: string | null; line: number | null }): string {
-  const place = placeOf(row)
-  // The end of a long path says more than its beginning.
-  return place === undefined ? '-' : place.length > MAX_PLACE ? `..${place.slice(2 - MAX_PLACE)}` : place
+  return shortPlace(isOfAgent(row.file) ? 'perf-agent' : placeOf(row))
 }
+
+const isOfAgent = (file: string | null): boolean => file !== null && /^(?:node:perf-agent\/|wasm:\/\/wasm\/perf-agent)/.test(file)

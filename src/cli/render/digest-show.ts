@@ -67,7 +67,8 @@ export function showTrace(trace: TraceText, { budget, count }: Budget): Fitted {
   })
 }
 
-function traceTree(trace: TraceText): string {
+/** A trace as a tree, one line a span. */
+export function traceTree(trace: TraceText): string {
   return heading(trace) + trace.rows.map(rowLine).join('')
 }
 

@@ -3,7 +3,7 @@ import type { VariantCode } from '../../analysis/digest/code.ts'
 import { fit, type Fitted, type Piece, type Step } from '../../analysis/digest/fit.ts'
 import type { CountTokens } from '../../analysis/digest/tokens.ts'
 import type { ReportData } from '../../analysis/report.ts'
-import { count, duration, money, share } from './format.ts'
+import { count, counted, duration, money, share } from './format.ts'
 import { oneLine } from './table.ts'
 
 // The report for an assistant: markdown within a budget of tokens. What matters most is said in full, what matters less in one line, the
@@ -74,7 +74,7 @@ function assemble(data: ReportData, pieces: readonly Piece[], forms: ReadonlyMap
     findings.length === 0 ? 'No findings.\n' : '',
     full.length > 0 ? `## Findings, the costliest first\n${full.map(textOf).join('')}` : '',
     lines.length > 0 ? `${full.length > 0 ? '### More' : '## Findings, the costliest first'}\n${lines.map(textOf).join('')}` : '',
-    rest.length > 0 ? `${counted(rest)}\n` : '',
+    rest.length > 0 ? `${leftOut(rest)}\n` : '',
     ...overviews.map(textOf),
     code.some((piece) => textOf(piece) !== '') ? `## Code\n${code.map(textOf).join('')}` : '',
   ]
@@ -86,10 +86,10 @@ function head({ session, totals, findings, gaps }: ReportData): string {
     session.state,
     session.node === null ? undefined : `node ${session.node.replace(/^v/, '')}`,
     session.git_commit === null ? undefined : `commit ${session.git_commit.slice(0, 8)}`,
-    `${duration(session.duration_ms)}, ${count(totals.spans)} spans, ${count(totals.traces)} traces, ${count(totals.errors)} errors`,
+    `${duration(session.duration_ms)}, ${counted(totals.spans, 'span')}, ${counted(totals.traces, 'trace')}, ${counted(totals.errors, 'error')}`,
     totals.cost_usd === null
       ? undefined
-      : `AI ${money(totals.cost_usd)} for ${count(totals.input_tokens)} + ${count(totals.output_tokens)} tokens`,
+      : `AI ${money(totals.cost_usd)} for ${count(totals.input_tokens)} + ${counted(totals.output_tokens, 'token')}`,
   ]
   const lost = Object.entries(gaps.counters).map(([name, value]) => `${name} ${count(value)}`)
   const expand = findings[0] === undefined ? '' : `Expand any id: \`perf-agent show ${findings[0].id} --budget 1000\`\n`
@@ -101,7 +101,7 @@ function head({ session, totals, findings, gaps }: ReportData): string {
   ].join('')
 }
 
-function counted(rest: readonly Finding[]): string {
+function leftOut(rest: readonly Finding[]): string {
   const kinds = new Map<string, number>()
   for (const { kind } of rest) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   return `+ ${rest.length} more (\`perf-agent findings\`): ${[...kinds].map(([kind, n]) => (n === 1 ? kind : `${n} ${kind}`)).join(', ')}`
@@ -136,7 +136,7 @@ function costOf({ cost }: Finding): string {
     cost.total_ms === null || cost.total_ms === 0 ? undefined : duration(cost.total_ms),
     cost.cpu_ms === null ? undefined : `${duration(cost.cpu_ms)} CPU`,
     cost.usd === null ? undefined : money(cost.usd),
-    cost.tokens === null ? undefined : `${count(cost.tokens)} tokens`,
+    cost.tokens === null ? undefined : counted(cost.tokens, 'token'),
     `${count(cost.calls)}×`,
   ]
     .filter((part) => part !== undefined)
@@ -171,5 +171,5 @@ function table(id: string, title: string, headings: readonly string[], rows: rea
 /** The source of a tool, with its place. */
 export function codeBlock({ name, file, line, source }: VariantCode): string {
   const fence = source.includes('```') ? '````' : '```'
-  return `${name} ${file}${line === null ? '' : `:${line}`}\n${fence}\n${source.trimEnd()}\n${fence}\n`
+  return `${name}${file === null ? '' : ` ${file}`}${line === null ? '' : `:${line}`}\n${fence}\n${source.trimEnd()}\n${fence}\n`
 }

@@ -1,5 +1,5 @@
 import type { Finding } from '../../analysis/finding.ts'
-import { count, duration, money } from './format.ts'
+import { counted, duration, money } from './format.ts'
 import { cut, oneLine } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { wrap } from './wrap.ts'
@@ -27,14 +27,15 @@ function titleLines(title: string, width: number, terminal: Terminal): string {
 export function renderFinding(terminal: Terminal, finding: Finding): string {
   const { paint } = terminal
   const facts = Object.entries(finding.evidence.facts).filter(([, value]) => value !== null)
+  const widest = Math.max(18, ...facts.map(([name]) => name.length))
   const places = finding.evidence.places.map(({ file, line, function: name }) =>
     [name, line === null ? file : `${file}:${line}`].filter(Boolean).join('  '),
   )
   const parts = [
     `${severityMark(terminal, finding)} ${paint.bold(oneLine(finding.title))}`,
-    paint.dim(`        ${[finding.id, costOf(finding)].filter((text) => text !== '').join('  ')}`),
+    paint.dim(`        ${[finding.id, `${costOf(finding)}${perCall(finding)}`].filter((text) => text !== '').join('  ')}`),
     `\n${wrap(finding.advice, terminal.width)}`,
-    facts.length === 0 ? '' : `\n${facts.map(([name, value]) => `  ${name.padEnd(18)} ${factText(value)}`).join('\n')}`,
+    facts.length === 0 ? '' : `\n${facts.map(([name, value]) => `  ${name.padEnd(widest)} ${factText(value)}`).join('\n')}`,
     places.length === 0 ? '' : `\n${places.map((place) => `  ${place}`).join('\n')}`,
     finding.evidence.traces.length === 0 ? '' : `\nTraces  ${finding.evidence.traces.map((id) => id.slice(0, 12)).join('  ')}`,
     `\nQuery   ${paint.dim(finding.evidence.query)}`,
@@ -53,11 +54,27 @@ function costOf({ cost }: Finding): string {
     cost.total_ms === null || cost.total_ms === 0 ? undefined : duration(cost.total_ms),
     cost.cpu_ms === null ? undefined : `${duration(cost.cpu_ms)} CPU`,
     cost.usd === null ? undefined : money(cost.usd),
-    cost.tokens === null ? undefined : `${count(cost.tokens)} tokens`,
+    cost.tokens === null ? undefined : counted(cost.tokens, 'token'),
   ].filter((text) => text !== undefined)
-  const calls = `${count(cost.calls)} ${cost.calls === 1 ? 'time' : 'times'}`
+  const calls = counted(cost.calls, 'time')
   return parts.length === 0 ? calls : `${parts.join(', ')}, ${calls}`
 }
 
-const factText = (value: unknown): string =>
-  typeof value === 'number' ? String(Number(value.toPrecision(4))) : oneLine(typeof value === 'string' ? value : JSON.stringify(value))
+/** What one call of several costs: `, 41.2ms and $0.002 each`. */
+function perCall({ cost }: Finding): string {
+  if (cost.calls < 2) return ''
+  const parts = [
+    cost.per_call_ms === null || cost.per_call_ms === 0 ? undefined : duration(cost.per_call_ms),
+    cost.per_call_cpu_ms === null ? undefined : `${duration(cost.per_call_cpu_ms)} CPU`,
+    cost.per_call_usd === null ? undefined : money(cost.per_call_usd),
+    cost.per_call_tokens === null ? undefined : counted(cost.per_call_tokens, 'token'),
+  ].filter((text) => text !== undefined)
+  return parts.length === 0 ? '' : `: ${parts.join(', ')} each`
+}
+
+function factText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(factText).join(', ')
+  return typeof value === 'number'
+    ? String(Number(value.toPrecision(4)))
+    : oneLine(typeof value === 'string' ? value : JSON.stringify(value))
+}

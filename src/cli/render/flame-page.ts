@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { FlameNode } from '../../analysis/cpu/flame-tree.ts'
-import { PerfError } from '../../errors.ts'
+import { flameLegend } from './html/flame-legend.ts'
+import { escaped, jsonInScript } from './html/markup.ts'
+import { pageScript, pageStart } from './html/page-script.ts'
 
 /** What the flame graph page shows. */
 export interface FlamePage {
@@ -15,19 +14,8 @@ export interface FlamePage {
 
 /** The whole page as one HTML text that needs nothing else. */
 export function flamePage({ title, subtitle, tree, isComparison }: FlamePage): string {
-  const legend = isComparison
-    ? [['more', 'more than before'], ['less', 'less'], ['same', 'the same']] // prettier-ignore
-    : [['app', 'your code'], ['package', 'packages'], ['node', 'Node.js'], ['native', 'native code, garbage collection']] // prettier-ignore
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escaped(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
+  const script = pageScript('flame-page')
+  return `${pageStart({ title, style: STYLE, script })}
 <header>
 <h1>${escaped(title)}</h1>
 <p>${escaped(subtitle)}</p>
@@ -35,23 +23,23 @@ export function flamePage({ title, subtitle, tree, isComparison }: FlamePage): s
 <input id="search" type="search" placeholder="Find a function or file" aria-label="Find a function or file">
 <button id="reset" type="button">Reset zoom</button>
 <span id="found" role="status"></span>
-<span class="legend">${legend.map(([key, text]) => `<span><i style="background:var(--${key})"></i>${text}</span>`).join('')}</span>
+${flameLegend(isComparison).markup}
 </div>
 </header>
-<main><div id="graph"></div></main>
+<main><div id="graph" tabindex="0" role="application" aria-label="Flame graph. Arrows move between frames, Enter zooms in, Escape zooms out."></div></main>
 <footer id="details">Wide is costly. Point at a function to see its time, click to zoom in.</footer>
 <script id="data" type="application/json">${jsonInScript({ tree, isComparison })}</script>
-<script>${pageScript().replaceAll('</script', '<\\/script')}</script>
+<script>${script}</script>
 </body>
 </html>
 `
 }
 
 const STYLE = `
-:root { --page: #fbfbfa; --text: #22262a; --muted: #626a73; --line: #d9dcdf; --field: #fff; --app: #f2a65a; --package: #7fb3a6; --node: #9db7d9;
+:root { --page: #fbfbfa; --text: #22262a; --muted: #626a73; --line: #d9dcdf; --field: #fff; --app: #f2a65a; --package: #7fb3a6; --node: #9db7d9; --agent: #c5a9d6;
   --native: #c3c6ca; --shade: #fff; --frame-text: #1b1d1f; --found: #c77dff; --more: #e5534b; --less: #4c8dd8; --same: #d5d7da }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #17191c; --text: #e4e6e8; --muted: #9aa2ab; --line: #33383e; --field: #202327; --app: #c9742c; --package: #3f8173; --node: #4a6d9c;
+  :root { --page: #17191c; --text: #e4e6e8; --muted: #9aa2ab; --line: #33383e; --field: #202327; --app: #c9742c; --package: #3f8173; --node: #4a6d9c; --agent: #765688;
     --native: #5a6068; --shade: #000; --frame-text: #f4f5f6; --found: #8e44c9; --more: #c23d36; --less: #2f6fb8; --same: #43484e }
 }
 * { box-sizing: border-box }
@@ -71,26 +59,11 @@ main { flex: 1; padding: 0 20px 20px }
 footer { position: sticky; bottom: 0; padding: 8px 20px; background: var(--page); border-top: 1px solid var(--line); color: var(--muted);
   overflow-wrap: anywhere; min-height: 38px }
 svg { display: block }
+.f-app { background: var(--app) } .f-package { background: var(--package) } .f-node { background: var(--node) } .f-agent { background: var(--agent) } .f-native { background: var(--native) }
+.f-more { background: var(--more) } .f-less { background: var(--less) } .f-same { background: var(--same) }
 .frame rect { stroke: var(--page); stroke-width: 1; rx: 2 }
-.frame:hover rect { stroke: var(--text); cursor: pointer }
+.frame:hover rect, .frame.current rect { stroke: var(--text); cursor: pointer }
 .fade { opacity: .55 }
 .d3-flame-graph-label { font-size: 12px; line-height: 20px; padding: 0 5px; color: var(--frame-text); white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis }
 `
-
-function pageScript(): string {
-  const here = path.dirname(fileURLToPath(import.meta.url))
-  const found = ['', '..', '../../../dist'].map((up) => path.join(here, up, 'flame-page.js')).find((file) => existsSync(file))
-  if (found === undefined)
-    throw new PerfError('NOT_BUILT', 'dist/flame-page.js is missing; reinstall @perf/agent (in its own repository: npm run build).')
-  return readFileSync(found, 'utf8')
-}
-
-/** JSON that cannot end the script element it stands in. */
-function jsonInScript(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c')
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-}

@@ -1,3 +1,5 @@
+import { plural } from '../../analysis/plural.ts'
+
 // Figures as people read them: three significant digits, a unit, never more than eight characters.
 
 /** Milliseconds with the unit that fits. */
@@ -18,6 +20,9 @@ export function count(value: number | null | undefined): string {
   if (value >= 100_000) return `${significant(value / 1000)}k`
   return Math.round(value).toLocaleString('en-US')
 }
+
+/** A count with what is counted: `1 trace`, `2 traces`. */
+export const counted = (value: number, noun: string): string => `${count(value)} ${plural(noun, value)}`
 
 /** US dollars; `-` when unknown: no price is not a price of nothing. */
 export function money(usd: number | null | undefined): string {

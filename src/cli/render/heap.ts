@@ -3,7 +3,7 @@ import type { ClassChange, HeapDiff, HeldClass } from '../../analysis/heap-diff.
 import type { ClassTable } from '../../store/heap/class-table.ts'
 import type { HoldingPath, HoldingStep } from '../../store/heap/holding-path.ts'
 import type { SessionSnapshot } from '../../store/heap/session-snapshots.ts'
-import { bytes, count, duration, share } from './format.ts'
+import { bytes, count, counted, duration, share } from './format.ts'
 import { cut, oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -45,7 +45,7 @@ export function renderClasses(terminal: Terminal, file: string, snapshot: ClassT
     .map((entry) => [oneLine(entry.name), count(entry.count), bytes(entry.selfBytes), share(entry.selfBytes, snapshot.selfBytes)])
   const rest = snapshot.classes.length - rows.length
   return [
-    `${terminal.paint.bold(path.basename(file))}  ${count(snapshot.objects)} objects, ${bytes(snapshot.selfBytes)}`,
+    `${terminal.paint.bold(path.basename(file))}  ${counted(snapshot.objects, 'object')}, ${bytes(snapshot.selfBytes)}`,
     table(terminal, columns, rows),
     ...(rest > 0 ? [terminal.paint.dim(`+ ${count(rest)} smaller classes (--limit shows more)`)] : []),
     '',

@@ -29,7 +29,14 @@ const GAP_TEXT: Record<string, string> = {
 
 /** What the recording does not hold, a line each. */
 export function gaps(terminal: Terminal, { gaps: data }: ReportData): string {
-  const lines = [
+  return gapLines(data)
+    .map((line) => cut(`- ${line}`, terminal.width, terminal))
+    .join('\n')
+}
+
+/** The same as sentences, uncut. */
+export function gapLines(data: ReportData['gaps']): string[] {
+  return [
     ...Object.entries(data.counters).map(([name, value]) => `${GAP_TEXT[name] ?? name.replaceAll('_', ' ')}: ${count(value)}`),
     ...data.problems.map(({ source, problem }) => `${source}: ${problem}`),
     ...data.damaged.map((name) => `${name}: set aside by the writer`),
@@ -38,5 +45,4 @@ export function gaps(terminal: Terminal, { gaps: data }: ReportData): string {
     ),
     ...data.faults.map((fault) => `fault in ${fault.place ?? 'the agent'} (${fault.count}x): ${fault.message ?? ''}`),
   ]
-  return lines.map((line) => cut(`- ${line}`, terminal.width, terminal)).join('\n')
 }

@@ -1,13 +1,14 @@
 import type { ReportData } from '../../analysis/report.ts'
 import { cpuSection } from './cpu-tables.ts'
 import { findingsTable } from './findings.ts'
-import { count, duration, money } from './format.ts'
+import { count, counted, duration, money } from './format.ts'
 import { allocationTables, heapGrowth } from './heap-report.ts'
+import { glance } from './ai/glance.ts'
 import { caches } from './caches.ts'
 import { logs } from './logs.ts'
 import { gaps } from './report-gaps.ts'
 import { aiCalls, endpoints, errors, layers, names, open, queries } from './report-tables.ts'
-import { collections, eventLoop, memory } from './runtime-tables.ts'
+import { collections, eventLoop, memory, workerThreads } from './runtime-tables.ts'
 import { taskTable } from './tasks.ts'
 import { cut, oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -24,11 +25,12 @@ export function renderReport(terminal: Terminal, data: ReportData): string {
     section(terminal, 'Slowest traces', traces(terminal, data)),
     section(terminal, 'CPU', cpuSection(terminal, data.cpu)),
     section(terminal, 'Event loop', eventLoop(terminal, data.loop)),
+    section(terminal, 'Worker threads', workerThreads(terminal, data.threads)),
     section(terminal, 'Tasks', taskTable(terminal, data.tasks)),
     section(terminal, 'Memory', memory(terminal, data.memory)),
     section(terminal, 'Garbage collection', collections(terminal, data.loop)),
     section(terminal, 'Endpoints', endpoints(terminal, data)),
-    section(terminal, 'AI calls', aiCalls(terminal, data)),
+    section(terminal, 'AI calls', aiSection(terminal, data)),
     section(terminal, 'Caches', caches(terminal, data.caches)),
     section(terminal, 'Slow queries', queries(terminal, data)),
     section(terminal, 'Errors', errors(terminal, data)),
@@ -45,15 +47,21 @@ function section(terminal: Terminal, title: string, body: string): string {
   return body === '' ? '' : `${terminal.paint.bold(title)}\n${body}`
 }
 
+/** AI calls by model, and the rest at a glance: it has pages of its own. */
+function aiSection(terminal: Terminal, data: ReportData): string {
+  return [aiCalls(terminal, data), data.ai_glance === null ? '' : glance(terminal, data.ai_glance)].filter((text) => text !== '').join('\n')
+}
+
 function header(terminal: Terminal, { session, totals, processes }: ReportData): string {
   const { paint } = terminal
   const state =
     session.state === 'crashed' ? paint.red(session.state) : session.state === 'live' ? paint.green(session.state) : session.state
   const facts = [
-    `${count(totals.spans)} spans in ${count(totals.traces)} traces`,
-    totals.errors > 0 ? paint.red(`${count(totals.errors)} errors`) : 'no errors',
+    `${counted(totals.spans, 'span')} in ${counted(totals.traces, 'trace')}`,
+    totals.errors > 0 ? paint.red(counted(totals.errors, 'error')) : 'no errors',
+    ...(totals.recorded_spans < totals.spans ? [`estimated from ${count(totals.recorded_spans)} recorded`] : []),
     ...(totals.open > 0 ? [`${count(totals.open)} still open`] : []),
-    `${totals.processes} ${totals.processes === 1 ? 'process' : 'processes'}`,
+    counted(totals.processes, 'process'),
     ...(totals.cost_usd === null ? [] : [`AI ${money(totals.cost_usd)}`]),
   ]
   const run = [

@@ -1,7 +1,9 @@
 import path from 'node:path'
 import type { LoopReport } from '../../analysis/loop-report.ts'
 import type { MemoryReport } from '../../analysis/memory-report.ts'
-import { bytes, count, duration, share } from './format.ts'
+import { bytes, count, counted, duration, share } from './format.ts'
+import { shortPlace } from './shown-file.ts'
+import type { ThreadReport } from '../../analysis/thread-report.ts'
 import { oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -39,7 +41,7 @@ export function memory(terminal: Terminal, rows: readonly MemoryReport[]): strin
 function floorLine(terminal: Terminal, { floor, pid }: MemoryReport, isOneOfMany: boolean): string[] {
   if (floor === null) return []
   const who = isOneOfMany ? `${pid}: ` : ''
-  const from = `${bytes(floor.first)} to ${bytes(floor.last)} over ${duration(floor.seconds * 1000)}, ${count(floor.collections)} collections`
+  const from = `${bytes(floor.first)} to ${bytes(floor.last)} over ${duration(floor.seconds * 1000)}, ${counted(floor.collections, 'collection')}`
   if (floor.verdict !== 'grows') return [terminal.paint.dim(`${who}heap after major collections: ${floor.verdict}, ${from}`)]
   const confidence = floor.confidence > 0.999 ? '>99.9%' : `${(floor.confidence * 100).toFixed(1)}%`
   return [
@@ -73,7 +75,7 @@ export function eventLoop(terminal: Terminal, loop: LoopReport | null): string {
     right('times'),
     right('most'),
     { head: 'by', flexible: true },
-    { head: 'at', flexible: true },
+    { head: 'at' },
     { head: 'in', flexible: true },
     { head: 'trace' },
   ]
@@ -82,9 +84,29 @@ export function eventLoop(terminal: Terminal, loop: LoopReport | null): string {
     count(row.count),
     duration(row.max_ms),
     oneLine(row.what),
-    row.file === null ? '-' : `${path.basename(row.file)}:${row.line ?? '?'}`,
+    shortPlace(row.file === null ? undefined : `${path.basename(row.file)}:${row.line ?? '?'}`),
     oneLine(row.span ?? '-'),
     row.trace_id?.slice(0, 8) ?? '-',
   ])
   return [facts.join(', '), ...(stalls.length === 0 ? [] : [table(terminal, columns, body)])].filter((text) => text !== '').join('\n')
+}
+
+/** Worker threads of the app: how busy they were, and their heaps. */
+export function workerThreads(terminal: Terminal, threads: readonly ThreadReport[]): string {
+  if (threads.length === 0) return ''
+  const columns = [
+    { head: 'thread', flexible: true },
+    ...['busy', 'most delay', 'blocked', 'longest', 'heap', 'peak', 'of'].map((head) => right(head)),
+  ]
+  const body = threads.map((row) => [
+    `${row.thread} of ${row.pid ?? '?'}`,
+    row.utilization === null ? '-' : share(row.utilization, 1),
+    duration(row.delay_max_ms),
+    count(row.stalls),
+    duration(row.longest_ms),
+    size(row.heap_bytes),
+    size(row.heap_peak_bytes),
+    size(row.heap_limit_bytes),
+  ])
+  return table(terminal, columns, body)
 }

@@ -1,5 +1,5 @@
 import type { StateChange, StateDiff, StateSnapshot } from '../../analysis/state-diff.ts'
-import { bytes, count } from './format.ts'
+import { bytes, count, counted } from './format.ts'
 import { cut, oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -37,7 +37,7 @@ export function renderStateDiff(terminal: Terminal, { before, after, changes }: 
   return [
     head,
     ...lines,
-    ...(changes.length > limit ? [paint.dim(`+ ${count(changes.length - limit)} more differences (--limit shows more)`)] : []),
+    ...(changes.length > limit ? [paint.dim(`+ ${counted(changes.length - limit, 'more difference')} (--limit shows more)`)] : []),
     ...(isPartial ? [paint.yellow('Note: a snapshot was too large and is not whole; what is missing shows as added or removed.')] : []),
     '',
   ].join('\n')

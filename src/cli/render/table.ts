@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import type { Terminal } from './terminal.ts'
 
@@ -31,12 +32,42 @@ export function table(
     wordWrap: options.wrap === true,
   })
   rendered.push(columns.map((column) => terminal.paint.dim(column.head)))
-  for (const row of rows) rendered.push([...row])
+  const cells = options.wrap === true ? rows : tellApart(rows, widths, terminal)
+  for (const row of cells) rendered.push([...row])
   return rendered
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
+}
+
+/** Texts of a column that differ, but would look the same when cut at their end, are cut in the middle. */
+function tellApart(rows: readonly (readonly string[])[], widths: readonly number[], terminal: Terminal): (readonly string[])[] {
+  const beginnings = widths.map(() => new Map<string, Set<string>>())
+  const beginningOf = (cell: string, i: number): string | undefined =>
+    visible(cell) > (widths[i] ?? 0) && stripVTControlCharacters(cell) === cell
+      ? [...cell].slice(0, (widths[i] ?? 0) - 1).join('')
+      : undefined
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) {
+      const beginning = beginningOf(cell, i)
+      if (beginning === undefined) continue
+      const same = beginnings[i]?.get(beginning) ?? new Set()
+      beginnings[i]?.set(beginning, same.add(cell))
+    }
+  return rows.map((row) =>
+    row.map((cell, i) => {
+      const beginning = beginningOf(cell, i)
+      const isAlone = beginning === undefined || (beginnings[i]?.get(beginning)?.size ?? 0) < 2
+      return isAlone ? cell : cutMiddle(cell, widths[i] ?? 0, terminal)
+    }),
+  )
+}
+
+function cutMiddle(text: string, width: number, terminal: Terminal): string {
+  const characters = [...text]
+  const head = Math.ceil((width - 1) * 0.4)
+  return `${characters.slice(0, head).join('')}${terminal.unicode ? '…' : '~'}${characters.slice(head + 1 - width).join('')}`
 }
 
 function fit(natural: number[], columns: readonly TableColumn[], available: number): number[] {
@@ -54,12 +85,9 @@ function fit(natural: number[], columns: readonly TableColumn[], available: numb
   return widths
 }
 
-// eslint-disable-next-line no-control-regex -- the escapes picocolors writes
-const ESCAPES = /\x1b\[[0-9;]*m/g
-
 /** Characters a text takes on a terminal. */
 export function visible(text: string): number {
-  return [...text.replace(ESCAPES, '')].length
+  return [...stripVTControlCharacters(text)].length
 }
 
 /** A text on one line, at most `width` characters, cut at its end. */
@@ -72,9 +100,8 @@ export function cut(text: string, width: number, terminal: Terminal): string {
 
 /** White space, also line breaks, as single blanks; control characters, which could steer a terminal, left out. */
 export function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- recorded text can hold anything
-  return text
-    .replace(/\s+/g, ' ')
-    .replace(/[\x00-\x1f\x7f-\x9f]/g, '')
-    .trim()
+  return withoutControls(text.replace(/\s+/g, ' ')).trim()
 }
+
+/** A recorded text, which may hold anything, without control characters. */
+export const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, '')

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { TaskReport } from '../../analysis/task-report.ts'
 import { count, duration } from './format.ts'
+import { shortPlace } from './shown-file.ts'
 import { oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,7 +18,7 @@ export function taskTable(terminal: Terminal, report: TaskReport | null): string
   const { pending, never_settled, orphans, tasks } = report
   const facts = [
     `${count(pending)} pending`,
-    `${count(never_settled)} promises never settled`,
+    `${count(never_settled)} ${never_settled === 1 ? 'promise' : 'promises'} never settled`,
     `${count(orphans)} begun outside their span`,
   ]
   const columns = [
@@ -25,7 +26,7 @@ export function taskTable(terminal: Terminal, report: TaskReport | null): string
     right('count'),
     { head: 'what' },
     { head: 'begun by', flexible: true },
-    { head: 'at', flexible: true },
+    { head: 'at' },
     { head: 'in', flexible: true },
   ]
   const body = tasks.map((row) => [
@@ -33,7 +34,7 @@ export function taskTable(terminal: Terminal, report: TaskReport | null): string
     count(row.count),
     row.state === 'pending' ? (row.kind === 'other' ? row.type : row.kind) : row.state,
     oneLine(row.function ?? '-'),
-    row.file === null ? '-' : `${path.basename(row.file)}:${row.line ?? '?'}`,
+    shortPlace(row.file === null ? undefined : `${path.basename(row.file)}:${row.line ?? '?'}`),
     row.span_name === null ? '-' : `${oneLine(row.span_name)}${row.span_ended ? ' (ended)' : ''}`,
   ])
   return `${facts.join(', ')}\n${table(terminal, columns, body)}`

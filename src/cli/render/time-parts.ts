@@ -1,5 +1,5 @@
 import type { TimeParts } from '../../analysis/time-parts.ts'
-import { bytes, duration } from './format.ts'
+import { bytes, counted, duration } from './format.ts'
 import { oneLine, table, type TableColumn } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -29,7 +29,7 @@ export function timePartsTable(terminal: Terminal, parts: readonly TimeParts[]):
     ...(figures.includes('gc_ms') || figures.includes('heap_bytes') ? ['* of the whole process'] : []),
   ]
   const hidden = parts.length - rows.length
-  const more = hidden > 0 ? [terminal.paint.dim(`+ ${hidden.toLocaleString('en-US')} more spans`)] : []
+  const more = hidden > 0 ? [terminal.paint.dim(`+ ${counted(hidden, 'more span')}`)] : []
   return [table(terminal, columns, body), ...more, ...notes.map((note) => terminal.paint.dim(note))].join('\n')
 }
 

@@ -1,5 +1,5 @@
 import type { WaterfallRow } from '../../analysis/trace-tree.ts'
-import { duration } from './format.ts'
+import { counted, duration } from './format.ts'
 import { cut } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -31,7 +31,7 @@ export function waterfall(terminal: Terminal, rows: readonly WaterfallRow[], tot
     return [line.trimEnd(), ...below(row)]
   })
   if (hasCpu && !isPart) lines.unshift(terminal.paint.dim(`  ${' '.repeat(nameWidth)} ${'time'.padStart(8)} ${'own CPU'.padStart(8)}`))
-  if (hidden > 0) lines.push(terminal.paint.dim(`  + ${hidden.toLocaleString('en-US')} more spans`))
+  if (hidden > 0) lines.push(terminal.paint.dim(`  + ${counted(hidden, 'more span')}`))
   return lines.join('\n')
 }
 

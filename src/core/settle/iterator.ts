@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { seeingCalls, takeThrown } from '../see-thrown.ts'
 import type { StreamMeter } from './stream-meter.ts'
 
 type AnyFunction = (...args: unknown[]) => unknown
@@ -61,18 +62,24 @@ export function stepper(
     } else if (isNew()) meter.got(value)
     return step
   }
-  const onFailure = (error: unknown): never => {
+  const noteFailure = (error: unknown): void => {
     meter.answered()
     meter.failed(error)
+  }
+  const onFailure = (error: unknown): never => {
+    noteFailure(error)
     throw error
   }
   return function (this: unknown, ...args: unknown[]): unknown {
     meter.asked()
+    const calls = seeingCalls()
     let step: unknown
+    let threw = true
     try {
-      step = meter.runInContext(() => Reflect.apply(original, this, args))
-    } catch (error) {
-      return onFailure(error)
+      step = meter.runInContext(() => calls.apply(original, this, args))
+      threw = false
+    } finally {
+      if (threw) noteFailure(takeThrown()?.error)
     }
     if (types.isPromise(step)) return promiseThen.call(step, onStep, onFailure)
     const then: unknown = typeof step === 'object' && step !== null ? Reflect.get(step, 'then') : undefined

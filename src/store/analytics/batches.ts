@@ -33,14 +33,16 @@ export class Batches {
     return this.#filling.shapes
   }
 
-  /** Starts storing what was staged; waits only for the batch before it. One transaction at a time. */
-  async commit(mayRepeat: boolean): Promise<void> {
+  /**
+   * Starts storing what was staged; waits only for the batch before it. One transaction at a time.
+   * @param complete adds what is still missing of the batch
+   */
+  async commit(mayRepeat: boolean, complete: (staging: Staging) => Promise<void>): Promise<void> {
     const full = this.#filling
-    full.staging.flush()
     await this.#storing
     this.#filling = halfOf(this.#resting.staging)
     this.#resting = full
-    this.#storing = moveStaged(full.staging, mayRepeat)
+    this.#storing = store(full.staging, mayRepeat, complete)
     // A failure is reported by whoever waits next; until then it must not count as unhandled.
     this.#storing.catch(() => {})
   }
@@ -55,6 +57,12 @@ export class Batches {
     this.#filling.staging.close()
     this.#resting.staging.close()
   }
+}
+
+async function store(staging: Staging, mayRepeat: boolean, complete: (staging: Staging) => Promise<void>): Promise<void> {
+  await complete(staging)
+  staging.flush()
+  await moveStaged(staging, mayRepeat)
 }
 
 const halfOf = (staging: Staging): Half => ({ staging, shapes: new ShapeTable(staging.table('shapes')) })

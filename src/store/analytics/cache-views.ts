@@ -9,31 +9,37 @@ export interface AttributeSql {
 
 // What a process wrote in its last moment may be stored twice, by itself and by its writer: spans are told apart by their ids, payloads and counts here.
 
+// No ASOF JOIN in here: DuckDB 1.5 fails with an internal error where a thread of it has no row of one side.
+
 /** A miss costs what lies between it and the `set` of the same key in the same trace; a `load` that misses, its duration. */
 export function cacheOpsQuery({ base, text, number }: AttributeSql): string {
   return `WITH ops AS (SELECT ${base.replace('span_id', 's.span_id').replace('name,', 's.name,')}, coalesce(${text('perf.cache.name')}, ${text('db.system.name')}, CASE layer WHEN 'http' THEN concat_ws(' ', 'http', ${text('server.address')}) ELSE layer END) AS cache,
       coalesce(${text('perf.cache.operation')}, ${text('db.operation.name')}) AS operation, TRY_CAST(${text('perf.cache.hit')} AS BOOLEAN) AS hit,
       coalesce(${text('perf.cache.key_hash')}, k.hash) AS key_hash, ${number('perf.cache.ttl_ms', 'DOUBLE')} AS ttl_ms, ${number('perf.cache.bytes')} AS bytes,
       coalesce(${number('perf.cache.asked')}, 1) AS asked, coalesce(${number('perf.cache.hits')}, (${text('perf.cache.hit')} = 'true')::BIGINT) AS found,
-      ${number('perf.cache.evicted')} AS evicted, integration, process, weight, start_ns, start_ns + (coalesce(duration_ms, 0) * 1e6)::BIGINT AS end_ns, trace_key
+      ${number('perf.cache.evicted')} AS evicted, integration, process, weight, span_key, parent_key, start_ns, start_ns + (coalesce(duration_ms, 0) * 1e6)::BIGINT AS end_ns, trace_key
       FROM spans s LEFT JOIN (SELECT DISTINCT span_id, hash FROM store.payloads WHERE role = 'cache.key') k ON k.span_id = s.span_key
-      WHERE layer = 'cache' OR (layer IN ('db', 'http') AND ${text('perf.cache.operation')} IS NOT NULL)),
-    computed AS (SELECT m.span_id, m.trace_key, m.end_ns AS from_ns, s.start_ns AS to_ns FROM (FROM ops WHERE hit = false AND operation = 'get' AND key_hash IS NOT NULL) m
-        ASOF JOIN (FROM ops WHERE operation = 'set' AND key_hash IS NOT NULL) s ON m.trace_key = s.trace_key AND m.cache = s.cache AND m.key_hash = s.key_hash AND m.start_ns <= s.start_ns
-      UNION ALL SELECT span_id, trace_key, start_ns, end_ns FROM ops WHERE hit = false AND operation = 'load'),
-    costs AS (SELECT c.span_id, greatest(0, any_value(to_ns - from_ns)) / 1e6 AS recompute_ms, sum(input + output)::BIGINT AS recompute_tokens, sum(usd) AS recompute_usd
+      WHERE layer = 'cache' OR (layer IN ('db', 'http') AND contains(attributes, '"perf.cache.operation":'))),
+    computed AS (SELECT span_key, trace_key, end_ns AS from_ns, set_ns AS to_ns
+        FROM (SELECT span_key, trace_key, end_ns, hit, operation, min(start_ns) FILTER (operation = 'set') OVER (PARTITION BY trace_key, cache, key_hash ORDER BY start_ns RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS set_ns
+          FROM ops WHERE key_hash IS NOT NULL) WHERE hit = false AND operation = 'get' AND set_ns IS NOT NULL
+      UNION ALL SELECT span_key, trace_key, start_ns, end_ns FROM ops WHERE hit = false AND operation = 'load'),
+    costs AS (SELECT c.span_key, greatest(0, any_value(to_ns - from_ns)) / 1e6 AS recompute_ms, sum(input + output)::BIGINT AS recompute_tokens, sum(usd) AS recompute_usd
       FROM computed c LEFT JOIN (SELECT trace_key, start_ns, coalesce(${number('gen_ai.usage.input_tokens')}, 0) AS input, coalesce(${number('gen_ai.usage.output_tokens')}, 0) AS output,
           ${number('perf.ai.cost_usd', 'DOUBLE')} AS usd FROM spans WHERE layer = 'ai') a
-        ON a.trace_key = c.trace_key AND a.start_ns BETWEEN from_ns AND to_ns GROUP BY c.span_id)
-    SELECT ${base.replace('span_id', 'ops.span_id')}, cache, operation, hit, key_hash, ttl_ms, bytes, asked, found, evicted, recompute_ms, recompute_tokens, recompute_usd,
-      NULL::BIGINT AS input_tokens, NULL::BIGINT AS cached_tokens, integration, process, weight FROM ops LEFT JOIN costs USING (span_id)
+        ON a.trace_key = c.trace_key AND a.start_ns BETWEEN from_ns AND to_ns GROUP BY c.span_key)
+    SELECT ${base}, cache, operation, hit, key_hash, ttl_ms, bytes, asked, found, evicted, recompute_ms, recompute_tokens, recompute_usd,
+      NULL::BIGINT AS input_tokens, NULL::BIGINT AS cached_tokens, integration, process, weight, span_key, parent_key, trace_key FROM ops LEFT JOIN costs USING (span_key)
     UNION ALL SELECT ${base}, 'prompts of ' || coalesce(model, 'an unknown model'), 'get', coalesce(cache_read_tokens, 0) > 0, NULL, NULL, NULL, 1, (coalesce(cache_read_tokens, 0) > 0)::BIGINT,
-      NULL, NULL, NULL, NULL, input_tokens, coalesce(cache_read_tokens, 0), provider, process, weight FROM ai_calls WHERE cache_read_tokens IS NOT NULL OR cache_write_tokens > 0`
+      NULL, NULL, NULL, NULL, input_tokens, coalesce(cache_read_tokens, 0), provider, process, weight, span_key, parent_key, trace_key FROM ai_calls WHERE cache_read_tokens IS NOT NULL OR cache_write_tokens > 0`
 }
 
 /** One row per cache: what was counted where everything is counted, else what was recorded. */
 export function cachesQuery(): string {
   const counted = (name: string): string => `sum(value) FILTER (name = 'perf.cache.${name}')`
+  const mean = (column: string): string => `sum(${column} * weight) / nullif(sum(weight) FILTER ((${column}) IS NOT NULL), 0)`
+  const perComputed = (column: string): string =>
+    `sum(${column} * weight)::DOUBLE / nullif(sum(weight) FILTER (recompute_ms IS NOT NULL), 0)`
   return `WITH counted AS (SELECT (attributes->>'cache') AS cache, (attributes->>'integration') AS integration, ${[
     'hits',
     'misses',
@@ -49,8 +55,8 @@ export function cachesQuery(): string {
     seen AS (SELECT cache, integration, count(*) AS recorded, round(coalesce(sum(found * weight) FILTER (operation IN ('get', 'load') AND hit IS NOT NULL), 0))::BIGINT AS hits,
         round(coalesce(sum((asked - found) * weight) FILTER (operation IN ('get', 'load') AND hit IS NOT NULL), 0))::BIGINT AS misses,
         round(coalesce(sum(weight) FILTER (operation = 'set'), 0))::BIGINT AS sets, round(coalesce(sum(weight) FILTER (operation = 'delete'), 0))::BIGINT AS deletes,
-        round(coalesce(sum(evicted * weight), 0))::BIGINT AS evictions, count(recompute_ms) / nullif(count(*) FILTER (hit = false), 0) AS computed_share, avg(recompute_ms) AS recompute_ms,
-        avg(duration_ms) FILTER (hit) AS hit_ms, sum(recompute_tokens)::DOUBLE / nullif(count(recompute_ms), 0) AS tokens, sum(recompute_usd) / nullif(count(recompute_ms), 0) AS usd,
+        round(coalesce(sum(evicted * weight), 0))::BIGINT AS evictions, coalesce(sum(weight) FILTER (recompute_ms IS NOT NULL), 0) / nullif(sum(weight) FILTER (hit = false), 0) AS computed_share, ${mean('recompute_ms')} AS recompute_ms,
+        ${mean('CASE WHEN hit THEN duration_ms END')} AS hit_ms, ${perComputed('recompute_tokens')} AS tokens, ${perComputed('recompute_usd')} AS usd,
         sum(input_tokens * weight)::BIGINT AS input_tokens, sum(cached_tokens * weight)::BIGINT AS cached_tokens FROM cache_ops GROUP BY ALL),
     joined AS (SELECT cache, integration, coalesce(c.hits, s.hits) AS hits, coalesce(c.misses, s.misses) AS misses, coalesce(c.sets, s.sets) AS sets, coalesce(c.deletes, s.deletes) AS deletes,
         coalesce(c.evictions, s.evictions) AS evictions, entries, max_entries, coalesce(recorded, 0) AS recorded, computed_share, recompute_ms, hit_ms, tokens, usd, input_tokens, cached_tokens

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FolderNotWritableError, SessionBusyError } from '../../errors.ts'
@@ -10,26 +10,32 @@ interface Holder {
   token: string
 }
 
+interface LockOptions {
+  timeoutMs?: number
+  onWait?: (pid: number) => void
+}
+
 /**
  * Takes `sync.lock` of a session and gives the function that releases it. Waits for a living holder, takes over from a dead one.
  * DuckDB's own file lock stands behind it, so that two takers at the same instant cannot both write.
  */
-export async function acquireSyncLock(
-  folder: string,
-  options: { timeoutMs?: number; onWait?: (pid: number) => void } = {},
-): Promise<() => void> {
-  const file = path.join(folder, 'sync.lock')
+export function acquireSyncLock(folder: string, options: LockOptions = {}): Promise<() => void> {
+  return acquireLock(path.join(folder, 'sync.lock'), { ...options, doing: 'syncing this session' })
+}
+
+/** The same of any file; `doing` says in an error what its holder does. */
+export async function acquireLock(file: string, options: LockOptions & { doing: string }): Promise<() => void> {
   const own: Holder = { pid: process.pid, startTime: processStartTime(process.pid) ?? null, token: Math.random().toString(16).slice(2) }
   const deadline = Date.now() + (options.timeoutMs ?? 60_000)
   for (let waited = false; ;) {
     if (create(file, own)) return () => release(file, own)
     const holder = readHolder(file)
     if (holder !== undefined && !isHeld(holder)) {
-      setAside(file)
+      setAside(file, holder)
       continue
     }
     if (Date.now() > deadline) {
-      throw new SessionBusyError(`Process ${holder?.pid ?? '?'} has been syncing this session for a minute; end it or try again later.`)
+      throw new SessionBusyError(`Process ${holder?.pid ?? '?'} has been ${options.doing} for a minute; end it or try again later.`)
     }
     if (!waited && holder !== undefined) options.onWait?.(holder.pid)
     waited = true
@@ -46,7 +52,7 @@ function create(file: string, own: Holder): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
-    throw new FolderNotWritableError(`Cannot sync: ${path.dirname(file)} is not writable (${code ?? 'unknown error'}).`, { cause: error })
+    throw new FolderNotWritableError(`${path.dirname(file)} is not writable (${code ?? 'unknown error'}).`, { cause: error })
   }
 }
 
@@ -72,14 +78,17 @@ function isHeld(holder: Holder): boolean {
   return startTime === undefined || holder.startTime === null || startTime === holder.startTime
 }
 
-function setAside(file: string): void {
+function setAside(file: string, stale: Holder): void {
   const aside = `${file}.${process.pid}.stale`
   try {
     renameSync(file, aside)
-    rmSync(aside, { force: true })
+    // Between the look and the move another process may have taken over: its lock goes back.
+    if (readHolder(aside)?.token !== stale.token) linkSync(aside, file)
   } catch {
     // Another process was faster; the next round sees its lock.
   }
+  rmSync(aside, { force: true })
+  unreadableSince.delete(aside)
   unreadableSince.delete(file)
 }
 

@@ -1,12 +1,12 @@
 import { FactKind, PayloadFlag, SpanFlag } from '../../core/layout.ts'
 import type { Staging } from './staging.ts'
+import { coveredOf, tracesOf } from './summaries.ts'
 
 const list = (values: readonly string[]): string => `[${values.map((value) => `'${value}'`).join(', ')}]`
 const KINDS = list(['internal', 'server', 'client', 'producer', 'consumer'])
 const STATUSES = list(['unset', 'ok', 'error'])
 const trace = (prefix = ''): string => `(${prefix}trace_high::UHUGEINT << 64) | ${prefix}trace_low::UHUGEINT`
-const ATTRIBUTES = `(CASE WHEN head IS NULL THEN attributes ELSE head || coalesce(attributes, '') END)`
-const attribute = (key: string): string => `CASE WHEN contains(${ATTRIBUTES}, '"${key}"') THEN ${ATTRIBUTES}->>'${key}' END`
+const attribute = (key: string): string => `CASE WHEN contains(attributes, '"${key}":') THEN attributes->>'${key}' END`
 
 // Spans of a trace lie next to each other and traces in the order of their beginning: the trace id is then stored once per trace
 // (run-length encoding) and span ids stay nearly sorted (zone maps find one in a millisecond). The parent id is kept as
@@ -14,12 +14,13 @@ const attribute = (key: string): string => `CASE WHEN contains(${ATTRIBUTES}, '"
 const spans = (open: boolean, target: string, source: string, condition: string): string => `INSERT INTO ${target}
   SELECT span_id, CASE WHEN parent_id > 0 THEN (span_id >> 32)::BIGINT - (parent_id >> 32)::BIGINT END,
     CASE WHEN parent_id > 0 THEN (span_id & 4294967295)::BIGINT - (parent_id & 4294967295)::BIGINT END,
-    ${trace('s.')}, start_ns, duration_ns, name, layer, integration, coalesce(${KINDS}[kind + 1], 'internal'),
+    ${trace()}, start_ns, duration_ns, name, layer, integration, coalesce(${KINDS}[kind + 1], 'internal'),
     ${open ? `'open'` : `coalesce(${STATUSES}[status + 1], 'unset')`}, ${attribute('error.type')}, process, thread, variant, ${attribute('gen_ai.conversation.id')},
-    weight, CASE WHEN flags & ${SpanFlag.captureFull} > 0 THEN 'full' WHEN flags & ${SpanFlag.capturePreview} > 0 THEN 'preview' ELSE 'off' END, flags, ${ATTRIBUTES}
-  FROM ${source} s JOIN stage_shapes USING (shape)
-  WHERE ${open ? '' : 'NOT '}open ${condition}
-  ORDER BY min(start_ns) OVER (PARTITION BY trace_high, trace_low), trace_high, trace_low, start_ns`
+    weight, CASE WHEN flags & ${SpanFlag.captureFull} > 0 THEN 'full' WHEN flags & ${SpanFlag.capturePreview} > 0 THEN 'preview' ELSE 'off' END, flags, attributes
+  FROM (SELECT s.* EXCLUDE (attributes), h.* EXCLUDE (shape), CASE WHEN head IS NULL THEN attributes ELSE concat(head, attributes) END AS attributes, first_ns
+    FROM ${source} s JOIN stage_shapes h USING (shape)
+      JOIN (SELECT trace_high, trace_low, min(start_ns) AS first_ns FROM stage_spans GROUP BY ALL) USING (trace_high, trace_low)
+    WHERE ${open ? '' : 'NOT '}open ${condition} ORDER BY first_ns, trace_high, trace_low, start_ns)`
 
 const ENDED_SPANS = spans(false, 'store.spans', 'stage_spans', '')
 const ENDED_SPANS_NOT_YET_STORED = spans(
@@ -36,6 +37,22 @@ const OPEN_SPANS = spans(
   '(SELECT DISTINCT ON (span_id) s.* FROM stage_spans s JOIN stage_shapes USING (shape) WHERE open)',
   'AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id)',
 )
+
+// A trace of which a part is stored already, or may be, is computed when the sync ends: once, however many batches it spans.
+const latest = (
+  mayRepeat: boolean,
+): string => `INSERT INTO store.late_traces SELECT trace_id FROM (SELECT DISTINCT ${trace()} AS trace_id FROM stage_spans WHERE duration_ns IS NOT NULL)
+  WHERE trace_id NOT IN (FROM store.late_traces) ${mayRepeat ? '' : 'AND trace_id IN (SELECT trace_id FROM store.traces)'}`
+const STAGED = {
+  rows: `SELECT ${trace()} AS trace_id, span_id, parent_id, start_ns, duration_ns, name, layer, coalesce(${KINDS}[kind + 1], 'internal') AS kind,
+      coalesce(${STATUSES}[status + 1], 'unset') AS status, weight, process FROM stage_spans JOIN stage_shapes USING (shape)
+    WHERE NOT open AND ${trace()} NOT IN (FROM store.late_traces)`,
+}
+const summaries = (mayRepeat: boolean): string[] => [
+  latest(mayRepeat),
+  `INSERT INTO store.traces ${tracesOf(STAGED)}`,
+  `INSERT INTO store.covered ${coveredOf(STAGED)}`,
+]
 
 const EVENTS = `INSERT INTO store.events SELECT span_id, time_ns, name, attributes, process FROM stage_events s`
 const LINKS = `INSERT INTO store.links SELECT span_id, ${trace()}, linked_span_id, process FROM stage_links s`
@@ -55,7 +72,7 @@ const COLLECTIONS = `INSERT INTO store.gc SELECT process, thread, start_ns, dura
 
 // A stall that was seen while it lasted comes twice; with its end it is complete.
 const STALLS = [
-  `DELETE FROM store.stalls s WHERE EXISTS (SELECT 1 FROM stage_stalls n WHERE n.process = s.process AND n.key_ns = s.key_ns)`,
+  `DELETE FROM store.stalls s WHERE EXISTS (SELECT 1 FROM stage_stalls n WHERE n.process = s.process AND n.thread = s.thread AND n.key_ns = s.key_ns)`,
   `INSERT INTO store.stalls SELECT process, thread, key_ns, arg_max(start_ns, duration_ns), max(duration_ns), max(span_id), max(call), max(function), max(file), max(line), max(stack)
     FROM stage_stalls GROUP BY process, thread, key_ns`,
 ]
@@ -106,7 +123,9 @@ export async function moveStaged(staging: Staging, mayRepeat: boolean): Promise<
   const insertOf = (table: Parameters<Staging['rows']>[0], insert: string): string[] =>
     staging.rows(table) === 0 ? [] : [mayRepeat ? notYetStored(insert, table) : insert]
   const statements = [
-    ...(staging.rows('spans') > 0 ? [mayRepeat ? ENDED_SPANS_NOT_YET_STORED : ENDED_SPANS, FORGET_OPEN_SPANS, OPEN_SPANS] : []),
+    ...(staging.rows('spans') > 0
+      ? [mayRepeat ? ENDED_SPANS_NOT_YET_STORED : ENDED_SPANS, FORGET_OPEN_SPANS, OPEN_SPANS, ...summaries(mayRepeat)]
+      : []),
     ...insertOf('events', EVENTS),
     ...insertOf('links', LINKS),
     ...insertOf('payloads', PAYLOADS),

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { PARENT_KEY } from './views.ts'
+import { PARENT_KEY } from './parent-key.ts'
 
 /** Spans between two AI spans through which one call can go; a tool or an agent in between makes calls of its own. */
 const OWN_CALLS = `('tool', 'workflow', 'step', 'node', 'mcp')`

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { SessionTooNewError } from '../../errors.ts'
+import { migrateTables } from './migrate.ts'
 import { createViews, viewsHash } from './views.ts'
 
 /** Version of the tables and views of session.duckdb. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** Columns of `store.spans` in order; `store.open_spans` has the same, with a null duration. */
 const SPAN_COLUMNS = `
@@ -46,18 +48,24 @@ CREATE TABLE store.tasks (process UINTEGER, thread UINTEGER, time_ns BIGINT, sta
   file VARCHAR, line INTEGER, stack VARCHAR, span_id UBIGINT, span_name VARCHAR, span_ended BOOLEAN);
 CREATE TABLE store.actions (process UINTEGER, time_ns BIGINT, cause VARCHAR, action VARCHAR, outcome VARCHAR, detail VARCHAR);
 CREATE TABLE store.gc (process UINTEGER, thread UINTEGER, start_ns BIGINT, duration_ns BIGINT, kind VARCHAR, before_bytes BIGINT, after_bytes BIGINT);
-CREATE TABLE store.findings (id VARCHAR PRIMARY KEY, kind VARCHAR, severity VARCHAR, title VARCHAR, cost_ms DOUBLE, cost_usd DOUBLE, evidence JSON, advice VARCHAR, next_command VARCHAR);
+CREATE TABLE store.findings (id VARCHAR PRIMARY KEY, kind VARCHAR, severity VARCHAR, title VARCHAR, cost_ms DOUBLE, cost_usd DOUBLE, evidence JSON, advice VARCHAR, next_command VARCHAR,
+  data JSON, position INTEGER);
+CREATE TABLE store.findings_of (state VARCHAR, caches JSON);
 CREATE TABLE store.faults (process UINTEGER, thread UINTEGER, place VARCHAR, message VARCHAR, count BIGINT, data JSON);
 CREATE TABLE store.counters (process UINTEGER, thread INTEGER, name VARCHAR, value BIGINT, PRIMARY KEY (process, thread, name));
 CREATE TABLE store.sync_state (source VARCHAR, thread INTEGER, last_seq BIGINT, PRIMARY KEY (source, thread));
+CREATE TABLE store.ai_uncounted (span_id UBIGINT);
+CREATE TABLE store.ai_context (span_id UBIGINT, conversation VARCHAR, source VARCHAR, agent VARCHAR);
+CREATE TABLE store.scores (span_id UBIGINT, scorer VARCHAR, score DOUBLE, weight DOUBLE, outcome VARCHAR, reason VARCHAR);
+CREATE TABLE store.traces (trace_id UHUGEINT, root UBIGINT, name VARCHAR, layer VARCHAR, kind VARCHAR, status VARCHAR, weight FLOAT, start_ns BIGINT, duration_ns BIGINT,
+  spans UINTEGER, errors UINTEGER, processes UINTEGER, layers VARCHAR[]);
+CREATE TABLE store.covered (span_id UBIGINT, covered_ns BIGINT);
+CREATE TABLE store.late_traces (trace_id UHUGEINT);
 CREATE TABLE store.sources (source VARCHAR PRIMARY KEY, size BIGINT, changed_ms DOUBLE, final BOOLEAN, problem VARCHAR);
 `
 
-// Came after version 1 was first used; without it a view would not be made.
-const ADDED = 'CREATE TABLE IF NOT EXISTS store.ai_uncounted (span_id UBIGINT)'
-
-/** How to bring tables of version n (the index) to n + 1; none yet. */
-const MIGRATIONS: readonly string[] = []
+/** Tells the tables of this package from those of another that has the same version: one under development. */
+const TABLES_HASH = createHash('sha256').update(TABLES).digest('hex').slice(0, 16)
 
 /** Creates or migrates the tables and (re)creates the views. Throws `SessionTooNewError` for a database of a later version. */
 export async function prepareSchema(connection: DuckDBConnection, session: string): Promise<void> {
@@ -65,26 +73,28 @@ export async function prepareSchema(connection: DuckDBConnection, session: strin
   if (state.isCurrent) return
   await connection.run('BEGIN')
   if (state.version === undefined) {
-    await connection.run(TABLES)
+    await createTables(connection)
     await connection.run(`INSERT INTO store.meta VALUES ('session', $1)`, [session])
-  } else {
-    for (const migration of MIGRATIONS.slice(state.version)) await connection.run(migration)
-  }
-  await connection.run(ADDED)
-  await connection.run(`INSERT OR REPLACE INTO store.meta VALUES ('schema_version', '${SCHEMA_VERSION}')`)
-  await createViews(connection, session, true)
+  } else if (!state.hasTables) await migrateTables(connection, TABLES)
+  await connection.run(`INSERT OR REPLACE INTO store.meta VALUES ('schema_version', '${SCHEMA_VERSION}'), ('tables', '${TABLES_HASH}')`)
+  await createViews(connection, session, { hasOpenSpans: true, isWeighted: true })
   await connection.run('COMMIT')
+}
+
+/** Creates the tables of this version, empty. */
+export async function createTables(connection: DuckDBConnection): Promise<void> {
+  await connection.run(TABLES)
 }
 
 /** What an open database holds. Throws `SessionTooNewError` for one of a later version. */
 export async function schemaState(
   connection: DuckDBConnection,
   session: string,
-): Promise<{ version: number | undefined; isCurrent: boolean }> {
+): Promise<{ version: number | undefined; hasTables: boolean; isCurrent: boolean }> {
   const tables = await connection.runAndReadAll(
     `SELECT 1 FROM information_schema.tables WHERE table_schema = 'store' AND table_name = 'meta'`,
   )
-  if (tables.currentRowCount === 0) return { version: undefined, isCurrent: false }
+  if (tables.currentRowCount === 0) return { version: undefined, hasTables: false, isCurrent: false }
   const rows = await connection.runAndReadAll(`SELECT key, value FROM store.meta`)
   const meta = new Map(rows.getRows().map(([key, value]) => [String(key), String(value)]))
   const version = Number(meta.get('schema_version') ?? 0)
@@ -93,5 +103,6 @@ export async function schemaState(
       `Session ${session} was synced by a newer version (schema ${version}, this one knows ${SCHEMA_VERSION}); update @perf/agent to read it.`,
     )
   }
-  return { version, isCurrent: version === SCHEMA_VERSION && meta.get('views') === viewsHash(session) }
+  const hasTables = version === SCHEMA_VERSION && meta.get('tables') === TABLES_HASH
+  return { version, hasTables, isCurrent: hasTables && meta.get('views') === viewsHash(session) }
 }

@@ -20,9 +20,12 @@ interface Shape {
 export class ShapeTable {
   readonly #ids = new Map<string, number>()
   readonly #table: StagedTable
+  readonly #firstId: number
 
-  constructor(table: StagedTable) {
+  /** @param firstId where several fill one batch, each counts from a number of its own */
+  constructor(table: StagedTable, firstId = 0) {
     this.#table = table
+    this.#firstId = firstId
   }
 
   id(shape: Shape): number {
@@ -30,7 +33,7 @@ export class ShapeTable {
     const key = [name, layer, integration, variant, bits, process, thread, weight, open, head].join('\u0000')
     let id = this.#ids.get(key)
     if (id === undefined) {
-      id = this.#ids.size
+      id = this.#firstId + this.#ids.size
       this.#ids.set(key, id)
       const [kind, status, flags] = [bits & 0xff, (bits >> 8) & 0xff, (bits >> 16) & 0xff]
       this.#table.add(id, name, layer, integration || null, variant || null, kind, status, flags, process, thread, weight, open, head)

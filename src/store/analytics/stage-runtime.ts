@@ -3,19 +3,27 @@ import { parseSeriesKey } from '../../core/metric-units.ts'
 import { readStack } from '../codec/stack-text.ts'
 import { kindOfTask } from '../codec/task-kind.ts'
 import type { FactRow } from '../codec/decode-block.ts'
+import type { SourceStacks } from '../profiles/source-stacks.ts'
 import type { Staging } from './staging.ts'
 import type { WallClock } from './wall-clock.ts'
+
+/** The process that facts are of. */
+interface RuntimeFactsOf {
+  number: number
+  clock: WallClock
+  stacks: SourceStacks
+}
 
 /** The thread whose collector and loop are measured. */
 const MAIN_THREAD = 0
 
 /** Stages what the writer thread measured; false for facts of another kind. What does not fit is left out. */
-export function stageRuntimeFact(staging: Staging, clock: WallClock, fact: FactRow, process: number): boolean {
+export function stageRuntimeFact(staging: Staging, { number: process, clock, stacks }: RuntimeFactsOf, fact: FactRow): boolean {
   if (fact.kind === FactKind.metrics) stageMetrics(staging, clock, fact.value, process)
   else if (fact.kind === FactKind.gc) stageCollections(staging, clock, fact.value, process)
-  else if (fact.kind === FactKind.stall) stageStall(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.stall) stageStall(staging, clock, fact.value, process, stacks)
   else if (fact.kind === FactKind.action) stageAction(staging, clock, fact.value, process)
-  else if (fact.kind === FactKind.task) stageTasks(staging, clock, fact.value, process)
+  else if (fact.kind === FactKind.task) stageTasks(staging, clock, fact.value, process, stacks)
   else return false
   return true
 }
@@ -66,10 +74,10 @@ function stageCollections(staging: Staging, clock: WallClock, value: unknown, pr
 const KNOWN_TO_BLOCK =
   /Sync$|^(?:JSON|RegExp|Atomics)\.|^(?:Array|String|TypedArray)\.(?:sort|replace|replaceAll|match|split|join)$|^structuredClone$/
 
-function stageStall(staging: Staging, clock: WallClock, value: unknown, process: number): void {
-  const { t, s, d, stack, steady, span } = value as Record<string, unknown>
+function stageStall(staging: Staging, clock: WallClock, value: unknown, process: number, stacks: SourceStacks): void {
+  const { t, s, d, thread, stack, steady, span } = value as Record<string, unknown>
   if (typeof t !== 'number' || typeof d !== 'number') return
-  const text = typeof stack === 'string' ? stack : undefined
+  const text = typeof stack === 'string' ? stacks.mapped(stack, Number(clock.wallNs(t)) / 1e6) : undefined
   const { call: onTop, code } = readStack(text ?? '')
   const call = onTop !== null && (steady === true || KNOWN_TO_BLOCK.test(onTop)) ? onTop : null
   const spanId = typeof span === 'string' && /^[0-9a-f]{16}$/.test(span) ? BigInt(`0x${span}`) : null
@@ -77,7 +85,7 @@ function stageStall(staging: Staging, clock: WallClock, value: unknown, process:
     .table('stalls')
     .add(
       process,
-      MAIN_THREAD,
+      typeof thread === 'number' ? thread : MAIN_THREAD,
       clock.wallNs(t),
       clock.wallNs(typeof s === 'number' ? s : t),
       BigInt(Math.round(d)),
@@ -97,7 +105,7 @@ function stageAction(staging: Staging, clock: WallClock, value: unknown, process
   staging.table('actions').add(process, clock.wallNs(t), text('cause'), text('action'), text('outcome'), text('detail'))
 }
 
-function stageTasks(staging: Staging, clock: WallClock, value: unknown, process: number): void {
+function stageTasks(staging: Staging, clock: WallClock, value: unknown, process: number, stacks: SourceStacks): void {
   const { t, groups, unwatched } = value as { t?: unknown; groups?: unknown; unwatched?: unknown }
   if (typeof t !== 'number' || !Array.isArray(groups)) return
   const table = staging.table('tasks')
@@ -107,8 +115,9 @@ function stageTasks(staging: Staging, clock: WallClock, value: unknown, process:
   const nothing = [null, null, null, null, null, null, null, null, null, null, null, null]
   if (groups.length === 0) table.add(process, MAIN_THREAD, time, ...nothing)
   for (const group of groups as Record<string, unknown>[]) {
-    const { state, type, count, ageMs, stack, span, spanName, spanEnded } = group
-    if (typeof state !== 'string' || typeof type !== 'string' || typeof stack !== 'string' || typeof count !== 'number') continue
+    const { state, type, count, ageMs, stack: recorded, span, spanName, spanEnded } = group
+    if (typeof state !== 'string' || typeof type !== 'string' || typeof recorded !== 'string' || typeof count !== 'number') continue
+    const stack = stacks.mapped(recorded, Number(time) / 1e6)
     const { code } = readStack(stack)
     const spanId = typeof span === 'string' && /^[0-9a-f]{16}$/.test(span) ? BigInt(`0x${span}`) : null
     const name = typeof spanName === 'string' && spanName !== '' ? spanName : null

@@ -26,6 +26,9 @@ interface Group {
   lastTail: string | null
 }
 
+/** What spans are told apart by besides what their records hold. */
+export type StringsAndThread = Pick<Block, 'strings' | 'thread'>
+
 /** So many different beginnings are tried per group. */
 const MAX_HEADS = 4
 /** A shorter beginning is not worth a shape. */
@@ -39,7 +42,7 @@ export class SpanStager {
   readonly #table: StagedTable
   readonly #shapes: ShapeTable
   readonly #clock: WallClock
-  readonly #block: Block
+  readonly #block: StringsAndThread
   readonly #index: BlockIndex
   readonly #process: number
   readonly #withCost: AddCost
@@ -50,7 +53,7 @@ export class SpanStager {
     table: StagedTable,
     shapes: ShapeTable,
     clock: WallClock,
-    block: Block,
+    block: StringsAndThread,
     index: BlockIndex,
     process: number,
     withCost: AddCost,

@@ -1,6 +1,7 @@
 import {
   BIGINT, BOOLEAN, DOUBLE, DuckDBDataChunk, FLOAT, INTEGER, UBIGINT, UINTEGER, VARCHAR, type DuckDBAppender, type DuckDBConnection, type DuckDBType, type DuckDBValue,
 } from '@duckdb/node-api' // prettier-ignore
+import { literalPattern, quoted } from '../archive/open-archive.ts'
 
 const CHUNK_ROWS = 2048
 
@@ -50,9 +51,8 @@ export class Staging {
     this.connection = connection
   }
 
-  static async create(connection: DuckDBConnection): Promise<Staging> {
+  static async create(connection: DuckDBConnection, names: readonly StageName[] = Object.keys(STAGES) as StageName[]): Promise<Staging> {
     const staging = new Staging(connection)
-    const names = Object.keys(STAGES) as StageName[]
     const ddl = (name: StageName): string => STAGES[name].map(([column, type]) => `${column} ${String(type)}`).join(', ')
     await connection.run(names.map((name) => `CREATE TEMP TABLE stage_${name} (${ddl(name)})`).join(';'))
     for (const name of names) {
@@ -72,14 +72,23 @@ export class Staging {
     for (const table of this.#tables.values()) table.flush()
   }
 
+  /** Adds rows that lie in Parquet files with the columns of a table. */
+  async load(name: StageName, files: readonly string[], rows: number): Promise<void> {
+    if (rows === 0) return
+    const list = files.map((file) => quoted(literalPattern(file))).join(', ')
+    await this.connection.run(`INSERT INTO stage_${name} SELECT * FROM read_parquet([${list}])`)
+    this.table(name).rows += rows
+  }
+
   /** How many rows wait in a table. */
   rows(name: StageName): number {
     return this.#tables.get(name)?.rows ?? 0
   }
 
-  /** Statements that empty the tables. */
+  /** Statements that empty the tables. Without the checkpoint DuckDB (1.5) keeps every text of more than 4 KB that was in them in memory. */
   emptying(): string[] {
-    return [...this.#tables].flatMap(([name, table]) => (table.rows > 0 ? [`TRUNCATE stage_${name}`] : []))
+    const filled = [...this.#tables].filter(([, table]) => table.rows > 0)
+    return filled.length === 0 ? [] : [...filled.map(([name]) => `TRUNCATE stage_${name}`), 'CHECKPOINT temp']
   }
 
   /** To be called when the tables have been emptied. */

@@ -20,6 +20,11 @@ export async function pendingHeapProfiles(session: Session, connection: DuckDBCo
 /** Reads heap profiles into allocations by call site and by span. One that cannot be read is a problem of the session, not an error. */
 export async function syncHeapProfiles(session: Session, connection: DuckDBConnection): Promise<{ source: string; reason: string }[]> {
   const problems: { source: string; reason: string }[] = []
+  const current = heapProfileFiles(session).map(({ name }) => name)
+  for (const table of current.length === 0 ? [] : ['allocations', 'span_allocations'])
+    await connection.run(`DELETE FROM store.${table} WHERE NOT list_contains(from_json($1::JSON, '["VARCHAR"]'), profile)`, [
+      JSON.stringify(current),
+    ])
   for (const file of await pendingHeapProfiles(session, connection)) {
     let problem: string | undefined
     try {

@@ -19,45 +19,63 @@ const SPAN = {
 const PROCESS = { process: 'number of the process in this session (`processes.process`)' }
 const THREAD = { thread: 'thread of the process, 0 is the main thread' }
 const WEIGHT = { weight: 'how many spans this one stands for (1 / sampling probability)' }
+const KEYS = {
+  span_key: '`spans.span_key`',
+  parent_key: '`spans.parent_key`',
+  trace_key: '`spans.trace_key`',
+}
 const ATTRIBUTES = { attributes: 'every attribute of the span' }
 const CONVERSATION = { conversation: '`gen_ai.conversation.id`' }
+const RESOLVED = { conversation: 'conversation it belongs to: its own id, or as docs/ai.md says' }
+const AGENT = { agent: '`gen_ai.agent.name` of the agent around it' }
 const INTEGRATION = { integration: 'the library it came from; null for your own functions' }
 const CODE = { function: 'function', file: 'file', line: 'line, from 1' }
+
+const SPANS = {
+  span_id: ID,
+  parent_id: `${ID}; null for the root of a trace`,
+  trace_id: SPAN.trace_id,
+  session: SPAN.session,
+  name: SPAN.name,
+  layer: '`workflow`, `step`, `node`, `tool`, `function`, `http`, `db`, `ai`, `mcp`, `cache`, `messaging`',
+  ...INTEGRATION,
+  kind: '`internal`, `server`, `client`, `producer`, `consumer`',
+  start_time: SPAN.start_time,
+  duration_ms: SPAN.duration_ms,
+  status: SPAN.status,
+  error_type: SPAN.error_type,
+  ...PROCESS,
+  ...THREAD,
+  variant: 'hash of the source of the function (`variants.variant`)',
+  ...CONVERSATION,
+  ...WEIGHT,
+  capture: 'whether contents were kept: `off`, `preview`, `full`',
+  ...ATTRIBUTES,
+  self_cpu_ms: 'milliseconds its own code ran on its thread, children apart; with PERF_CPU only',
+  start_ns: 'when it began, nanoseconds since the epoch',
+  span_key: 'the same id as an integer: joins over many spans are faster with it',
+  parent_key: 'the same for `parent_id`: `JOIN spans p ON s.parent_key = p.span_key`',
+  trace_key: 'the same for `trace_id`',
+}
 
 /** Every view users query, with a sentence and its columns. */
 export const viewDocs: Record<string, ViewDoc> = {
   spans: {
     doc: 'Every recorded context: one row per call of a tool, query, request, AI call, function.',
-    columns: {
-      span_id: ID,
-      parent_id: `${ID}; null for the root of a trace`,
-      trace_id: SPAN.trace_id,
-      session: SPAN.session,
-      name: SPAN.name,
-      layer: '`workflow`, `step`, `node`, `tool`, `function`, `http`, `db`, `ai`, `mcp`, `cache`, `messaging`',
-      ...INTEGRATION,
-      kind: '`internal`, `server`, `client`, `producer`, `consumer`',
-      start_time: SPAN.start_time,
-      duration_ms: SPAN.duration_ms,
-      status: SPAN.status,
-      error_type: SPAN.error_type,
-      ...PROCESS,
-      ...THREAD,
-      variant: 'hash of the source of the function (`variants.variant`)',
-      ...CONVERSATION,
-      ...WEIGHT,
-      capture: 'whether contents were kept: `off`, `preview`, `full`',
-      ...ATTRIBUTES,
-      self_cpu_ms: 'milliseconds its own code ran on its thread, children apart; with PERF_CPU only',
-      start_ns: 'when it began, nanoseconds since the epoch',
-      span_key: 'the same id as an integer: joins over many spans are faster with it',
-      parent_key: 'the same for `parent_id`: `JOIN spans p ON s.parent_key = p.span_key`',
-      trace_key: 'the same for `trace_id`',
-    },
+    columns: SPANS,
   },
   self_times: {
-    doc: 'Time of each ended span that none of its children covers. Computed when asked for: join it only where needed.',
+    doc: 'Time of each ended span that none of its children covers; `calls` has it as a column.',
     columns: { span_id: ID, self_ms: 'milliseconds', span_key: '`spans.span_key`' },
+  },
+  calls: {
+    doc: 'The ended spans under the names their user knows: the HTTP requests of an AI client are those of the AI call they belong to.',
+    columns: {
+      ...SPANS,
+      self_ms: 'milliseconds that none of its children covers',
+      is_transport: 'whether it is the HTTP request of the AI call that gives its name and layer',
+      is_wrapper: 'whether it is an AI span whose call another one counts',
+    },
   },
   traces: {
     doc: 'One row per trace, from its first span to the end of its last.',
@@ -99,10 +117,15 @@ export const viewDocs: Record<string, ViewDoc> = {
       stream_end: '`complete`, `early`, `abort`, `error`, `abandoned`',
       chunks: 'chunks of the stream',
       finish_reasons: 'list',
-      ...CONVERSATION,
+      ...RESOLVED,
+      conversation_source:
+        '`recorded`, `inherited` (from the span around it, or its trace), `chain` (of responses), `session` (of the user), `inferred` (from what the prompt repeats)',
+      ...AGENT,
       ...PROCESS,
       ...WEIGHT,
       ...ATTRIBUTES,
+      start_ns: '`spans.start_ns`',
+      ...KEYS,
     },
   },
   tool_calls: {
@@ -117,10 +140,12 @@ export const viewDocs: Record<string, ViewDoc> = {
       arguments_hash: 'keyed hash of the arguments',
       result_bytes: 'size of the result',
       result_hash: 'keyed hash of the result',
-      ...CONVERSATION,
+      ...RESOLVED,
+      ...AGENT,
       ...PROCESS,
       ...WEIGHT,
       ...ATTRIBUTES,
+      ...KEYS,
     },
   },
   queries: {
@@ -141,6 +166,7 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...PROCESS,
       ...WEIGHT,
       ...ATTRIBUTES,
+      ...KEYS,
     },
   },
   requests: {
@@ -159,6 +185,7 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...PROCESS,
       ...WEIGHT,
       ...ATTRIBUTES,
+      ...KEYS,
     },
   },
   errors: {
@@ -177,6 +204,62 @@ export const viewDocs: Record<string, ViewDoc> = {
       message: 'message of the exception',
       stack: 'its stack',
       ...PROCESS,
+      ...WEIGHT,
+      ...KEYS,
+    },
+  },
+  conversations: {
+    doc: 'Conversations with their totals, over all traces they span (docs/ai.md).',
+    columns: {
+      conversation: '`ai_calls.conversation`',
+      source: '`ai_calls.conversation_source` of its first kind',
+      start_time: 'when its first call began (UTC)',
+      end_time: 'when its last call ended (UTC)',
+      calls: 'AI calls',
+      traces: 'traces they are in',
+      input_tokens: 'including cached ones',
+      output_tokens: 'including reasoning',
+      cache_read_tokens: 'input tokens read from the prompt cache',
+      cost_usd: 'US dollars; null for unknown models',
+      duration_ms: 'time of the calls, added up',
+      errors: 'calls that failed',
+      models: 'models that were used',
+    },
+  },
+  rewards: {
+    doc: 'What the app said an answer or a choice was worth: `reward()` of `@perf/agent/api`, and any event `gen_ai.evaluation.result`.',
+    columns: {
+      span_id: `${ID} of the span it was said of`,
+      trace_id: SPAN.trace_id,
+      time: 'when (UTC)',
+      choice: '`gen_ai.evaluation.name`: what was chosen or judged',
+      option: 'which option was taken',
+      value: '`gen_ai.evaluation.score.value`: what it was worth',
+      best: 'what the best option would have been worth, where the app said so',
+      explanation: '`gen_ai.evaluation.explanation`',
+      ai_span_id: 'the AI call it is about: by `gen_ai.response.id`, or the span itself',
+      ...PROCESS,
+      ...WEIGHT,
+      span_key: '`spans.span_key`',
+    },
+  },
+  scores: {
+    doc: 'What the quality scorers gave (`perf-agent score`, docs/ai.md): a row per call and scorer.',
+    columns: {
+      span_id: ID,
+      trace_id: SPAN.trace_id,
+      session: SPAN.session,
+      layer: '`ai`, `tool`',
+      name: SPAN.name,
+      tool: 'name of the tool',
+      ...AGENT,
+      model: '`ai_calls.model`',
+      scorer: 'name of the scorer',
+      score: '0 … 1; null where it gave none',
+      scorer_weight: 'how much it counts beside the others',
+      outcome: '`scored`, `skipped` (nothing for it to judge), `unknown` (content was not recorded), `threw`, `timeout`, `invalid`',
+      reason: 'one sentence',
+      start_time: SPAN.start_time,
       ...WEIGHT,
     },
   },
@@ -202,6 +285,7 @@ export const viewDocs: Record<string, ViewDoc> = {
       ...INTEGRATION,
       ...PROCESS,
       ...WEIGHT,
+      ...KEYS,
     },
   },
   caches: {
@@ -277,7 +361,7 @@ export const viewDocs: Record<string, ViewDoc> = {
     },
   },
   allocations: {
-    doc: 'Bytes allocated by call site, sampled (`PERF_HEAP=sampling`): one sample per 512 KB on average, collected objects included.',
+    doc: 'Bytes allocated by call site, sampled (`PERF_HEAP=sampling`): one sample per 512 KB or more on average, collected objects included.',
     columns: {
       ...CODE,
       bytes: 'bytes allocated by the function itself, estimated from samples',
@@ -435,7 +519,7 @@ export const viewDocs: Record<string, ViewDoc> = {
   },
   events: {
     doc: 'Events of spans, exceptions among them.',
-    columns: { span_id: ID, time: 'when (UTC)', name: 'event', attributes: 'attributes', ...PROCESS },
+    columns: { span_id: ID, time: 'when (UTC)', name: 'event', attributes: 'attributes', ...PROCESS, span_key: '`spans.span_key`' },
   },
   links: {
     doc: 'Links between spans of different traces.',
@@ -453,6 +537,7 @@ export const viewDocs: Record<string, ViewDoc> = {
       captured: 'whether the text was kept',
       format: '`json`, `text`',
       text: 'the kept text, redacted',
+      span_key: '`spans.span_key`',
     },
   },
   packages: {

@@ -1,72 +1,73 @@
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { aiViewQueries } from './ai-views.ts'
 import { cacheOpsQuery, cachesQuery } from './cache-views.ts'
+import { aggregateMacros } from './macros.ts'
+import { PARENT_HEX, PARENT_KEY } from './parent-key.ts'
+import { tracesOf } from './summaries.ts'
 import { viewDocs } from './view-docs.ts'
 
 /** SQL text of a 64-bit id, empty ids as null. */
 const hex64 = (column: string): string => `CASE WHEN ${column} = 0 THEN NULL ELSE printf('%016x', ${column}) END`
-const hex128 = (column: string): string =>
+/** SQL text of a 128-bit id. */
+export const hex128 = (column: string): string =>
   `printf('%016x%016x', (${column} >> 64)::UBIGINT, (${column} & 18446744073709551615::UHUGEINT)::UBIGINT)`
 const time = (column: string): string => `make_timestamp(${column} // 1000)`
 // In parentheses: DuckDB's `->>` binds weaker than `=`.
 const text = (key: string): string => `(attributes->>'${key}')`
 const number = (key: string, type = 'BIGINT'): string => `TRY_CAST((attributes->>'${key}') AS ${type})`
 
-// The parent's id from how far it lies back; null for a root.
-const PARENT_HIGH = `((span_id >> 32)::BIGINT - parent_back_high)`
-const PARENT_LOW = `((span_id & 4294967295)::BIGINT - parent_back_low)`
-/** The parent's id of a row of `store.spans`. */
-export const PARENT_KEY = `(${PARENT_HIGH}::UBIGINT << 32) | ${PARENT_LOW}::UBIGINT`
-
 /** The columns every view over spans of one layer starts with. */
 const BASE = 'span_id, trace_id, session, name, start_time, duration_ms, status, error_type'
+
+/** And the columns they end with. */
+const KEYS = 'span_key, parent_key, trace_key'
 
 /** Select statements of the views users query, in the order in which they must be created. */
 function viewQueries(session: string, hasOpenSpans: boolean): Record<string, string> {
   const sessionLiteral = `'${session.replaceAll("'", "''")}'`
-  const spanColumns = `printf('%016x', span_id) AS span_id, printf('%08x%08x', ${PARENT_HIGH}, ${PARENT_LOW}) AS parent_id, ${hex128('trace_id')} AS trace_id,
+  const spanColumns = `printf('%016x', span_id) AS span_id, ${PARENT_HEX} AS parent_id, ${hex128('trace_id')} AS trace_id,
     ${sessionLiteral} AS session, name, layer, integration, kind, ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, status, error_type,
     process, thread, variant, conversation, weight, capture, attributes, ${number('perf.cpu.self_ms', 'DOUBLE')} AS self_cpu_ms, start_ns, span_id AS span_key, ${PARENT_KEY} AS parent_key, trace_id AS trace_key`
   return {
     spans: `SELECT ${spanColumns} FROM store.spans${hasOpenSpans ? ` UNION ALL SELECT ${spanColumns} FROM store.open_spans` : ''}`,
-    self_times: `SELECT printf('%016x', span_id) AS span_id, (duration_ns - least(duration_ns, coalesce(covered_ns, 0))) / 1e6 AS self_ms, span_id AS span_key FROM store.spans
-      LEFT JOIN (SELECT parent_id, sum(greatest(0, to_ns - greatest(from_ns, coalesce(before_ns, from_ns))))::BIGINT AS covered_ns
-        FROM (SELECT parent_id, from_ns, to_ns, max(to_ns) OVER (PARTITION BY parent_id ORDER BY from_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ns
-          FROM (SELECT c.parent_id, greatest(c.start_ns, p.start_ns) AS from_ns, least(c.start_ns + c.duration_ns, p.start_ns + p.duration_ns) AS to_ns
-            FROM (SELECT ${PARENT_KEY} AS parent_id, trace_id, start_ns, duration_ns FROM store.spans) c
-              JOIN store.spans p ON p.span_id = c.parent_id AND p.trace_id = c.trace_id) WHERE to_ns > from_ns)
-        GROUP BY parent_id) k ON k.parent_id = span_id`,
-    traces: `SELECT ${hex128('trace_key')} AS trace_id, ${sessionLiteral} AS session, printf('%016x', root) AS root_span_id, name, layer, kind, ${time('first_ns')} AS start_time,
-      (last_ns - first_ns) / 1e6 AS duration_ms, CASE WHEN open > 0 THEN 'open' ELSE status END AS status, spans, errors, open, processes, layers, weight, trace_key
-      FROM (SELECT trace_id AS trace_key, arg_min(span_id, start_ns) AS root, arg_min(name, start_ns) AS name, arg_min(layer, start_ns) AS layer,
-        arg_min(kind, start_ns) AS kind, arg_min(status, start_ns) AS status, arg_min(weight, start_ns) AS weight, min(start_ns) AS first_ns,
-        max(start_ns + coalesce(duration_ns, 0)) AS last_ns, count(*) AS spans, count(*) FILTER (status = 'error') AS errors,
-        count(*) FILTER (status = 'open') AS open, count(DISTINCT process) AS processes, list(DISTINCT layer) AS layers
-        FROM (FROM store.spans UNION ALL FROM store.open_spans) GROUP BY trace_id)`,
-    ai_calls: `SELECT ${BASE}, ${text('gen_ai.provider.name')} AS provider, ${text('gen_ai.operation.name')} AS operation,
+    self_times: `SELECT printf('%016x', span_id) AS span_id, (duration_ns - least(duration_ns, coalesce(covered_ns, 0))) / 1e6 AS self_ms, span_id AS span_key
+      FROM store.spans LEFT JOIN store.covered USING (span_id)`,
+    calls: `SELECT s.* REPLACE (coalesce(ai.name, s.name) AS name, coalesce(ai.layer, s.layer) AS layer), s.duration_ms - least(s.duration_ms, coalesce(covered_ns, 0) / 1e6) AS self_ms,
+      ai.name IS NOT NULL AS is_transport, w.span_id IS NOT NULL AS is_wrapper
+      FROM spans s LEFT JOIN store.covered c ON c.span_id = s.span_key
+        LEFT JOIN (SELECT span_id, name, layer FROM store.spans WHERE layer = 'ai') ai ON ai.span_id = CASE WHEN s.layer = 'http' THEN s.parent_key END
+        LEFT JOIN store.ai_uncounted w ON w.span_id = s.span_key WHERE s.duration_ms IS NOT NULL`,
+    traces: `SELECT ${hex128('trace_id')} AS trace_id, ${sessionLiteral} AS session, printf('%016x', root) AS root_span_id, name, layer, kind, ${time('start_ns')} AS start_time,
+      duration_ns / 1e6 AS duration_ms, status, spans::BIGINT AS spans, errors::BIGINT AS errors, open, processes::BIGINT AS processes, layers, weight, trace_id AS trace_key
+      FROM (${hasOpenSpans ? tracesWithOpen() : 'SELECT *, 0::BIGINT AS open FROM store.traces'})`,
+    ai_calls: `SELECT ${BASE.replace('span_id', 's.span_id')}, ${text('gen_ai.provider.name')} AS provider, ${text('gen_ai.operation.name')} AS operation,
       coalesce(${text('gen_ai.request.model')}, ${text('gen_ai.response.model')}) AS model, ${text('gen_ai.response.model')} AS response_model,
       ${number('gen_ai.usage.input_tokens')} AS input_tokens, ${number('gen_ai.usage.output_tokens')} AS output_tokens,
       ${number('gen_ai.usage.cache_read.input_tokens')} AS cache_read_tokens, ${number('gen_ai.usage.cache_creation.input_tokens')} AS cache_write_tokens,
       ${number('gen_ai.usage.reasoning.output_tokens')} AS reasoning_tokens, ${number('perf.ai.cost_usd', 'DOUBLE')} AS cost_usd,
       ${number('gen_ai.response.time_to_first_chunk', 'DOUBLE')} * 1000 AS first_token_ms, coalesce(${text('gen_ai.request.stream')} = 'true', false) AS streamed,
       ${text('perf.stream.end')} AS stream_end, ${number('perf.stream.chunks')} AS chunks, attributes->'gen_ai.response.finish_reasons' AS finish_reasons,
-      conversation, process, weight, attributes FROM spans WHERE layer = 'ai' AND span_key NOT IN (FROM store.ai_uncounted)`,
+      coalesce(x.conversation, s.conversation) AS conversation, coalesce(x.source, CASE WHEN s.conversation IS NOT NULL THEN 'recorded' END) AS conversation_source, x.agent,
+      process, weight, attributes, start_ns, ${KEYS} FROM spans s LEFT JOIN store.ai_context x ON x.span_id = s.span_key WHERE layer = 'ai' AND span_key NOT IN (FROM store.ai_uncounted)`,
     tool_calls: `SELECT ${BASE.replace('name,', 's.name,').replace('span_id', 's.span_id')}, coalesce(${text('gen_ai.tool.name')}, s.name) AS tool, ${text('gen_ai.tool.type')} AS type,
       ${text('gen_ai.tool.call.id')} AS call_id, variant, a.size AS arguments_bytes, a.hash AS arguments_hash, r.size AS result_bytes, r.hash AS result_hash,
-      conversation, process, weight, attributes FROM spans s
+      coalesce(x.conversation, s.conversation) AS conversation, x.agent, process, weight, attributes, ${KEYS} FROM spans s
+      LEFT JOIN store.ai_context x ON x.span_id = s.span_key
       LEFT JOIN store.payloads a ON a.span_id = s.span_key AND a.role = 'tool.arguments'
       LEFT JOIN store.payloads r ON r.span_id = s.span_key AND r.role = 'tool.result' WHERE layer = 'tool'`,
     queries: `SELECT ${BASE}, ${text('db.system.name')} AS system, ${text('db.operation.name')} AS operation, ${text('db.collection.name')} AS collection,
       ${text('db.namespace')} AS namespace, ${text('db.query.text')} AS statement, ${text('db.query.summary')} AS summary,
       ${number('db.response.returned_rows')} AS rows, ${number('perf.pool.wait_ms', 'DOUBLE')} AS pool_wait_ms, ${number('db.operation.batch.size')} AS batch_size,
-      ${text('server.address')} AS server, integration, process, weight, attributes FROM spans WHERE layer = 'db'`,
+      ${text('server.address')} AS server, integration, process, weight, attributes, ${KEYS} FROM spans WHERE layer = 'db'`,
     requests: `SELECT ${BASE}, CASE kind WHEN 'server' THEN 'in' ELSE 'out' END AS direction, ${text('http.request.method')} AS method, ${text('http.route')} AS route,
       coalesce(${text('url.full')}, ${text('url.path')}) AS url, ${number('http.response.status_code', 'INTEGER')} AS status_code,
       ${text('server.address')} AS server, ${number('http.request.body.size')} AS request_bytes, ${number('http.response.body.size')} AS response_bytes,
-      integration, process, weight, attributes FROM spans WHERE (layer = 'http' OR (layer = 'ai' AND ${text('perf.ai.recognised_by')} = 'host')) AND kind IN ('server', 'client')`,
-    errors: `SELECT ${BASE.replace('name,', 's.name, s.layer, s.integration,').replace('span_id', 's.span_id')}, e.message, e.stack, process, weight FROM spans s
+      integration, process, weight, attributes, ${KEYS} FROM spans WHERE (layer = 'http' OR (layer = 'ai' AND contains(attributes, '"perf.ai.recognised_by":"host"'))) AND kind IN ('server', 'client')`,
+    errors: `SELECT ${BASE.replace('name,', 's.name, s.layer, s.integration,').replace('span_id', 's.span_id')}, e.message, e.stack, process, weight, ${KEYS} FROM spans s
       LEFT JOIN (SELECT span_id, min(attributes->>'exception.message') AS message, min(attributes->>'exception.stacktrace') AS stack
         FROM store.events WHERE name = 'exception' GROUP BY span_id) e ON e.span_id = s.span_key WHERE status = 'error'`,
+    ...aiViewQueries({ hex64, time }),
     cache_ops: cacheOpsQuery({ base: BASE, text, number }),
     caches: cachesQuery(),
     cpu_samples: `SELECT ${hex64('c.span_id')} AS span_id, CASE WHEN s.trace_id IS NOT NULL THEN ${hex128('s.trace_id')} END AS trace_id, s.name AS span_name, s.layer,
@@ -91,9 +92,9 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
       LEFT JOIN (SELECT variant, round(sum(weight))::BIGINT AS calls, sum(duration_ns * weight::DOUBLE) / 1e6 AS duration_ms FROM store.spans WHERE variant IS NOT NULL GROUP BY variant) c USING (variant)`,
     findings: `SELECT id, kind, severity, title, cost_ms, cost_usd, evidence, advice, next_command FROM store.findings`,
     processes: `SELECT process, instance, pid, ppid, parent_instance, service, command, cwd, node, host, git_commit, started_at, last_beat_at, ended_at, state, end_reason, exit_code, agent FROM store.processes`,
-    events: `SELECT ${hex64('span_id')} AS span_id, ${time('time_ns')} AS time, name, attributes, process FROM store.events`,
+    events: `SELECT ${hex64('span_id')} AS span_id, ${time('time_ns')} AS time, name, attributes, process, span_id AS span_key FROM store.events`,
     links: `SELECT ${hex64('span_id')} AS span_id, ${hex128('trace_id')} AS linked_trace_id, ${hex64('linked_span_id')} AS linked_span_id, process FROM store.links`,
-    payloads: `SELECT ${hex64('span_id')} AS span_id, role, size, hash, parts, truncated, captured, format, c.text FROM store.payloads LEFT JOIN store.payload_contents c USING (hash)`,
+    payloads: `SELECT ${hex64('span_id')} AS span_id, role, size, hash, parts, truncated, captured, format, c.text, span_id AS span_key FROM store.payloads LEFT JOIN store.payload_contents c USING (hash)`,
     packages: `SELECT name, version, integration, status, reason, format, path, missing, process, thread FROM store.packages`,
     counters: `SELECT process, thread, name, value FROM store.counters
       UNION ALL SELECT process, -1, 'spans_unstored', (written - coalesce(stored, 0))::BIGINT FROM
@@ -105,31 +106,55 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
   }
 }
 
-/** Creates every documented view. Without open spans the `spans` view is one table, which is planned faster: 0.4 ms of 1.4 (measured). */
-export async function createViews(connection: DuckDBConnection, session: string, hasOpenSpans: boolean): Promise<void> {
-  for (const [name, query] of Object.entries(viewQueries(session, hasOpenSpans))) {
+/** The stored rows of traces, but of those with spans still open: these are computed from all their spans. */
+function tracesWithOpen(): string {
+  const spans = `SELECT trace_id, span_id, ${PARENT_KEY} AS parent_id, start_ns, duration_ns, name, layer, kind, status, weight, process`
+  const rows = `${spans} FROM store.spans WHERE trace_id IN (SELECT trace_id FROM store.open_spans) UNION ALL ${spans} FROM store.open_spans`
+  return `SELECT *, 0::BIGINT AS open FROM store.traces WHERE trace_id NOT IN (SELECT trace_id FROM store.open_spans)
+    UNION ALL SELECT t.* REPLACE ('open' AS status), o.open FROM (${tracesOf({ rows })}) t(trace_id, root, name, layer, kind, status, weight, start_ns, duration_ns, spans, errors, processes, layers)
+      JOIN (SELECT trace_id, count(*) AS open FROM store.open_spans GROUP BY trace_id) o USING (trace_id)`
+}
+
+/** What the views depend on besides the session's name. */
+interface ViewFacts {
+  /** Without open spans the `spans` view is one table, which is planned faster: 0.4 ms of 1.4 (measured). */
+  hasOpenSpans: boolean
+  /** Whether a span stands for more than itself: percentiles are then weighted. */
+  isWeighted: boolean
+}
+
+/** Creates every documented view and the aggregates. */
+export async function createViews(connection: DuckDBConnection, session: string, facts: ViewFacts): Promise<void> {
+  for (const macro of aggregateMacros(facts.isWeighted)) await connection.run(macro)
+  for (const [name, query] of Object.entries(viewQueries(session, facts.hasOpenSpans))) {
     await connection.run(`CREATE OR REPLACE VIEW main.${name} AS ${query}`)
     const doc = viewDocs[name]?.doc
     if (doc !== undefined) await connection.run(`COMMENT ON VIEW main.${name} IS '${doc.replaceAll("'", "''")}'`)
   }
-  await connection.run(
-    `INSERT OR REPLACE INTO store.meta VALUES ('open_spans_in_view', '${hasOpenSpans}'), ('views', '${viewsHash(session)}')`,
-  )
+  await connection.run(`INSERT OR REPLACE INTO store.meta VALUES ('view_facts', $1), ('views', $2)`, [
+    JSON.stringify(facts),
+    viewsHash(session),
+  ])
 }
 
 /** Tells the views of this version from those another version of the package made. */
 export function viewsHash(session: string): string {
   return createHash('sha256')
-    .update(JSON.stringify([viewQueries(session, true), viewDocs]))
+    .update(JSON.stringify([viewQueries(session, true), aggregateMacros(true), viewDocs]))
     .digest('hex')
     .slice(0, 16)
 }
 
-/** Puts the open spans into the `spans` view, or takes them out, as there are some or none. */
-export async function refreshSpansView(connection: DuckDBConnection, session: string): Promise<void> {
-  const result = await connection.runAndReadAll(
-    `SELECT EXISTS (FROM store.open_spans), coalesce((SELECT value = 'true' FROM store.meta WHERE key = 'open_spans_in_view'), false)`,
-  )
-  const [hasOpenSpans, isInView] = result.getRows()[0] ?? []
-  if (hasOpenSpans !== isInView) await createViews(connection, session, hasOpenSpans === true)
+/** What the views of an open database depend on. */
+export async function viewFacts(connection: DuckDBConnection): Promise<ViewFacts> {
+  const result = await connection.runAndReadAll(`SELECT EXISTS (FROM store.open_spans), EXISTS (FROM store.spans WHERE weight <> 1)`)
+  const [hasOpenSpans, isWeighted] = result.getRows()[0] ?? []
+  return { hasOpenSpans: hasOpenSpans === true, isWeighted: isWeighted === true }
+}
+
+/** Makes the views anew where what they depend on has changed: the first open span, the last one, the first weight. */
+export async function refreshViews(connection: DuckDBConnection, session: string): Promise<void> {
+  const facts = await viewFacts(connection)
+  const known = await connection.runAndReadAll(`SELECT value FROM store.meta WHERE key = 'view_facts'`)
+  if (known.getRows()[0]?.[0] !== JSON.stringify(facts)) await createViews(connection, session, facts)
 }

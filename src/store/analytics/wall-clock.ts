@@ -4,6 +4,16 @@ import type { Anchor } from '../codec/block.ts'
 export class WallClock {
   #offsetNs: bigint | undefined
 
+  /** @param offsetNs what another clock had come to */
+  constructor(offsetNs?: bigint) {
+    this.#offsetNs = offsetNs
+  }
+
+  /** What is added to a monotonic time; `undefined` before the first anchor. */
+  get offsetNs(): bigint | undefined {
+    return this.#offsetNs
+  }
+
   /**
    * Takes the anchor of the next block. A new offset is only adopted when the clocks went apart (suspend, a clock set by hand):
    * otherwise spans of different blocks would shift against each other by what the two clock reads differ.

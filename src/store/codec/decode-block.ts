@@ -128,7 +128,7 @@ const MINIMUM_BYTES: Partial<Record<number, number>> = {
 }
 
 /** Finds the records of a block without decoding them. */
-export function indexBlock(block: Block): BlockIndex {
+export function indexBlock(block: Pick<Block, 'strings' | 'data'>): BlockIndex {
   const data = block.data ?? new Uint8Array()
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)

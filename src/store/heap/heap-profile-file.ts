@@ -4,7 +4,10 @@ import type { HeapProfile } from '../../core/heap-profile-format.ts'
 import { readCompressedFile } from '../profiles/compressed-file.ts'
 import type { Session } from '../session.ts'
 
-/** A heap profile in a session's folder: `heap/<instance>.<thread>.heapprofile.<zst|gz>`. */
+/**
+ * A heap profile in a session's folder: `heap/<instance>.<thread>.heapprofile.<zst|gz>`, or with a number before the ending, written by a
+ * trigger: what came since the last hand-over, which belongs to the former until that is written again.
+ */
 export interface HeapProfileFile {
   /** Name from the session's folder. */
   name: string
@@ -15,9 +18,9 @@ export interface HeapProfileFile {
   changedMs: number
 }
 
-const NAME = /^([0-9a-f]{16})\.(\d+)\.heapprofile\.(?:zst|gz)$/
+const NAME = /^([0-9a-f]{16})\.(\d+)(\.\d+)?\.heapprofile\.(?:zst|gz)$/
 
-/** All heap profiles of a session. */
+/** The heap profiles of a session that add up to what its processes allocated, those of whole runs first. */
 export function heapProfileFiles(session: Session): HeapProfileFile[] {
   const folder = path.join(session.folder, 'heap')
   let names: string[]
@@ -26,14 +29,22 @@ export function heapProfileFiles(session: Session): HeapProfileFile[] {
   } catch {
     return []
   }
-  return names.flatMap((base): HeapProfileFile[] => {
+  const all = names.flatMap((base): (HeapProfileFile & { isPart: boolean })[] => {
     const file = path.join(folder, base)
     const match = NAME.exec(base)
     const stat = match === null ? undefined : statSync(file, { throwIfNoEntry: false })
     if (match === null || stat === undefined) return []
-    const [, instance = '', thread] = match
-    return [{ name: `heap/${base}`, path: file, instance, thread: Number(thread), size: stat.size, changedMs: stat.mtimeMs }]
+    const [, instance = '', thread, number] = match
+    const isPart = number !== undefined
+    return [{ name: `heap/${base}`, path: file, instance, thread: Number(thread), size: stat.size, changedMs: stat.mtimeMs, isPart }]
   })
+  const whole = all.filter(({ isPart }) => !isPart)
+  const latest = whole.flatMap((run) => {
+    const since = all.filter((part) => part.isPart && part.instance === run.instance && part.thread === run.thread)
+    const last = since.sort((a, b) => b.changedMs - a.changedMs)[0]
+    return last !== undefined && last.changedMs > run.changedMs ? [last] : []
+  })
+  return [...whole, ...latest]
 }
 
 /** Reads one. Throws with a reason when it is cut short or not one. */

@@ -5,6 +5,9 @@ import type { Key, RootDatabase } from 'lmdb'
 import type { Beat, Block, EndMark, ProcessMeta } from '../codec/block.ts'
 import { checkDataFile } from './check.ts'
 
+// msgpackr's, left out of lmdb-js' types.
+const MAPS_AS_OBJECTS = { mapsAsObjects: true }
+
 // Exported by lmdb-js 3.5, left out of its types.
 const { keyValueToBuffer } = lmdb as unknown as { keyValueToBuffer(key: Key): Buffer }
 
@@ -21,14 +24,16 @@ export function openHot(directory: string, options: { live?: boolean } = {}): Ho
   const { problem, damagedKeys } = checkDataFile(file, options.live !== true)
   if (problem !== undefined) return { state: 'damaged', reason: problem }
   try {
-    const database = lmdb.open<unknown, Key>({
-      path: directory,
-      noSubdir: false,
-      readOnly: true,
-      compression: true,
-      mapSize: mapSizeFor(file),
-    })
-    return { state: 'open', hot: new HotInstance(database, damagedKeys) }
+    const open = (): RootDatabase<unknown, Key> =>
+      lmdb.open<unknown, Key>({
+        path: directory,
+        noSubdir: false,
+        readOnly: true,
+        compression: true,
+        ...MAPS_AS_OBJECTS,
+        mapSize: mapSizeFor(file),
+      })
+    return { state: 'open', hot: new HotInstance(open, damagedKeys) }
   } catch (error) {
     return { state: 'damaged', reason: error instanceof Error ? error.message : String(error) }
   }
@@ -40,15 +45,23 @@ function mapSizeFor(file: string): number {
   return Math.ceil((statSync(file).size * 2 + 64 * block) / block) * block
 }
 
+/**
+ * Bytes of records after which the file is opened anew: what was read stays in the memory of the process as long as the file is mapped
+ * (234 MB of a session of 5 million spans).
+ */
+const REOPEN_BYTES = 64 * 1024 * 1024
+
 /** One process instance's environment, read-only. */
 export class HotInstance {
   /** Blocks that are there and cannot be decoded. */
   damagedBlocks = 0
-  readonly #database: RootDatabase<unknown, Key>
+  #database: RootDatabase<unknown, Key>
+  readonly #open: () => RootDatabase<unknown, Key>
   readonly #damagedKeys: ReadonlySet<string>
 
-  constructor(database: RootDatabase<unknown, Key>, damagedKeys: ReadonlySet<string>) {
-    this.#database = database
+  constructor(open: () => RootDatabase<unknown, Key>, damagedKeys: ReadonlySet<string>) {
+    this.#database = open()
+    this.#open = open
     this.#damagedKeys = damagedKeys
   }
 
@@ -100,11 +113,20 @@ export class HotInstance {
     return undefined
   }
 
-  /** All blocks of a thread after `seq`, in order. */
-  *blocks(thread: number, seq = -1): Generator<Block> {
+  /** All blocks of a thread after `seq`, in order; the data of one holds until the next is asked for. */
+  *blocks(thread: number, seq = -1, reopenBytes = REOPEN_BYTES): Generator<Block> {
+    let bytes = 0
     for (const next of this.sequences(thread, seq)) {
+      if (bytes > reopenBytes) {
+        // The mapping goes at once; what the promise waits for are writes, of which a reader has none.
+        void this.#database.close()
+        this.#database = this.#open()
+        bytes = 0
+      }
       const block = this.block(thread, next)
-      if (block !== undefined) yield block
+      if (block === undefined) continue
+      bytes += block.data.byteLength
+      yield block
     }
   }
 

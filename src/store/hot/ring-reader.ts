@@ -2,7 +2,7 @@ import { HEADER_BYTES, Header, RecordType, SLOT_BYTES, SlotField, SpanField } fr
 
 // The writer's side of a ring: copies what the app thread has published, record by record, and sees the open slots.
 
-/** The records of one read: a private copy, so that nothing changes under the reader. */
+/** The records of one read: a private copy, so that nothing changes under the reader. Good until the next read. */
 export interface Portion {
   readonly data: Buffer
   readonly view: DataView
@@ -15,6 +15,8 @@ export class RingReader {
   readonly header: Int32Array
   readonly thread: number
   private readonly bytes: Uint8Array
+  private copy = Buffer.allocUnsafeSlow(4096)
+  private copyView = new DataView(this.copy.buffer)
   private readonly view: DataView
   private readonly base: number
   private readonly capacity: number
@@ -54,9 +56,13 @@ export class RingReader {
     const untilEnd = this.capacity - at
     let length = Math.min(available, untilEnd)
     if (length > most) length = this.wholeRecords(this.base + at, most, length)
-    const data = Buffer.allocUnsafeSlow(length)
-    data.set(this.bytes.subarray(this.base + at, this.base + at + length))
-    return { data, view: new DataView(data.buffer, data.byteOffset, length), next: (read + length) | 0 }
+    // Kept from read to read: a new one each time is what the collector of this thread would be busy with.
+    if (length > this.copy.length) {
+      this.copy = Buffer.allocUnsafeSlow(1 << (32 - Math.clz32(length - 1)))
+      this.copyView = new DataView(this.copy.buffer)
+    }
+    this.copy.set(this.bytes.subarray(this.base + at, this.base + at + length))
+    return { data: this.copy.subarray(0, length), view: this.copyView, next: (read + length) | 0 }
   }
 
   /** Gives the room of a portion back to the app thread. */
@@ -92,6 +98,19 @@ export class RingReader {
         if (this.slotWords[word] === 1 && record.readInt32LE(SpanField.spanId) === low) onOpen(record)
       }
     }
+  }
+
+  /** True while a slot holds a span that `scanOpen` has not given yet. */
+  hasUnreported(): boolean {
+    const used = Math.min(Atomics.load(this.header, Header.slotsUsed), this.slotCount)
+    for (let slot = 0; slot < used; slot++) {
+      const word = slot * 16
+      if (Atomics.load(this.slotWords, word) !== 1) continue
+      if (this.reported[slot] !== 1) return true
+      if (this.slotWords[word + SlotField.spanId / 4] !== this.seenLow[slot]) return true
+      if (this.slotWords[word + SlotField.spanId / 4 + 1] !== this.seenHigh[slot]) return true
+    }
+    return false
   }
 
   /** Name (string id) and start in ns of every slot that is open now. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { makeFolder } from '../../core/make-folder.ts'
 
 // LMDB maps its files and trusts the disk. On a full one it dies by SIGBUS (a hole of lock.mdb is touched) or SIGSEGV (its first pages
 // cannot be written), or prints to stderr; a data file that somebody truncates kills the process at the next read. Measured with
@@ -29,14 +30,14 @@ export class DamagedEnvironmentError extends Error {
 /** Makes the folder of an environment, when there is room to open one in it. Throws what the disk says. */
 export function takeRoomToOpen(folder: string): void {
   if (OPEN_BYTES > fileSizeLimit()) throw limitError()
-  fs.mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 })
+  makeFolder(path.dirname(folder))
   const probe = `${folder}.room.tmp`
   try {
     fs.writeFileSync(probe, Buffer.alloc(OPEN_BYTES), { mode: 0o600 })
   } finally {
     fs.rmSync(probe, { force: true })
   }
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const lock = path.join(folder, 'lock.mdb')
   if (!fs.existsSync(lock)) fs.writeFileSync(lock, Buffer.alloc(LOCK_BYTES), { mode: 0o600, flag: 'wx' })
 }
@@ -56,12 +57,15 @@ export class DataFile {
   private readonly pageBytes: number
   /** The file is at least this long, and all of it is on the disk. */
   private size: number
-  private readonly meta = Buffer.alloc(META.bytes)
+  /** How long it was when it was looked at last. */
+  private foundSize = 0
+  private readonly meta: Buffer
   private lastPage = 0
 
   constructor(file: string, pageBytes: number) {
     this.file = file
     this.pageBytes = pageBytes
+    this.meta = Buffer.alloc(pageBytes + META.bytes)
     this.fd = fs.openSync(file, 'r+')
     this.lockFd = fs.openSync(path.join(path.dirname(file), 'lock.mdb'), 'r+')
     const stat = fs.fstatSync(this.fd)
@@ -75,14 +79,16 @@ export class DataFile {
     if (there === undefined) throw new DamagedEnvironmentError('its data file was removed')
     if (there.ino !== this.inode) throw new DamagedEnvironmentError('its data file was replaced')
     if (there.size < this.size) throw new DamagedEnvironmentError('its data file was truncated')
+    this.foundSize = there.size
     let newest = -1n
-    for (const page of [0, 1]) {
-      fs.readSync(this.fd, this.meta, 0, META.bytes, page * this.pageBytes)
-      if (this.meta.readUInt32LE(META.magic) !== MAGIC) throw new DamagedEnvironmentError('its data file was overwritten')
-      const txn = this.meta.readBigUInt64LE(META.txn)
+    // Both pages in one call: it is made twice per commit.
+    fs.readSync(this.fd, this.meta, 0, this.meta.length, 0)
+    for (const page of [0, this.pageBytes]) {
+      if (this.meta.readUInt32LE(page + META.magic) !== MAGIC) throw new DamagedEnvironmentError('its data file was overwritten')
+      const txn = this.meta.readBigUInt64LE(page + META.txn)
       if (txn > newest) {
         newest = txn
-        this.lastPage = Number(this.meta.readBigUInt64LE(META.lastPage))
+        this.lastPage = Number(this.meta.readBigUInt64LE(page + META.lastPage))
       }
     }
     this.txn = newest
@@ -106,7 +112,7 @@ export class DataFile {
     this.check()
     const wanted = (this.lastPage + 1) * this.pageBytes + bytes + SLACK_BYTES
     if (wanted > fileSizeLimit()) throw limitError()
-    const size = Math.max(this.size, fs.fstatSync(this.fd).size)
+    const size = Math.max(this.size, this.foundSize)
     this.size = size
     if (wanted <= size) return
     const end = Math.min(fileSizeLimit(), wanted + GROW_BYTES)

@@ -14,6 +14,9 @@ export interface Content {
 
 const CHUNK_CHARS = 64 * 1024
 
+// msgpackr's, left out of lmdb-js' types. The strings of a block differ from block to block: as records every block would define a new one.
+const PLAIN_MAPS = { useRecords: false }
+
 interface Stats {
   pageSize: number
   treeBranchPageCount: number
@@ -39,6 +42,7 @@ export class HotStore {
     if (fs.existsSync(file) && checkDataFile(file, true).problem !== undefined) setAside(this.folder)
     takeRoomToOpen(this.folder)
     this.db = open<unknown, (string | number)[]>({
+      ...PLAIN_MAPS,
       path: this.folder,
       noSubdir: false,
       compression: true,

@@ -40,6 +40,22 @@ export class SourceLocations {
     return originalPositionFor(map, { line, column: 0, bias: LEAST_UPPER_BOUND }).line
   }
 
+  /** The place in the source of a place in a script (file or URL; line and column from 1); undefined where no map knows it. */
+  position(url: string, line: number, column: number): { file: string; line: number; column: number } | undefined {
+    const script = this.#script(url)
+    if (script.map === undefined) return undefined
+    const found = originalPositionFor(script.map, { line, column: column - 1 })
+    if (found.line === null || found.source === null) return undefined
+    return { file: this.#shown(sourceFile(script.file, found.source)), line: found.line, column: found.column + 1 }
+  }
+
+  /** The name in the source of an identifier, where the script has it at that place (line and column from 1). */
+  nameAt(url: string, line: number, column: number, identifier: string): string | undefined {
+    const script = this.#script(url)
+    if (identifier === '' || script.map === undefined || !hasAt(script.lines[line - 1] ?? '', column - 1, identifier)) return undefined
+    return originalPositionFor(script.map, { line, column: column - 1 }).name ?? undefined
+  }
+
   #locate(node: CpuProfileNode): Frame {
     const { functionName, url, lineNumber, columnNumber } = node.callFrame
     const isModule = functionName === '' && lineNumber === 0 && columnNumber === 0
@@ -120,6 +136,11 @@ function traceMap(map: object): TraceMap | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether the identifier itself stands there, not one that begins with it. */
+function hasAt(line: string, at: number, identifier: string): boolean {
+  return line.startsWith(identifier, at) && !/[\w$]/.test(line[at + identifier.length] ?? '')
 }
 
 /** V8 names the place behind a function's name: the name in the source is that of the identifier before it. */

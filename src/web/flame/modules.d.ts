@@ -17,6 +17,7 @@ declare module 'd3-flame-graph' {
     search(term: string): void
     clear(): void
     resetZoom(): void
+    zoomTo(node: unknown): void
     update(): void
   }
   export default function flamegraph(): FlameGraph

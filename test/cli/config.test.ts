@@ -1,0 +1,85 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+import { cliFile, runCli } from '../support/cli.ts'
+import { generateSession, serviceBlocks } from '../support/generate-session.ts'
+import { runNode, writeProject } from '../support/run-node.ts'
+
+let cwd: string
+beforeEach(() => {
+  cwd = mkdtempSync(path.join(os.tmpdir(), 'perf-config-'))
+})
+afterEach(() => rmSync(cwd, { recursive: true, force: true }))
+
+const writeSettings = (settings: object): void => writeFileSync(path.join(cwd, 'perf.config.json'), JSON.stringify({ settings }))
+const shown = async (name: string, env: NodeJS.ProcessEnv): Promise<unknown> => {
+  const { stdout } = await runCli(['config', '--json'], { cwd, env })
+  const { settings } = JSON.parse(stdout) as { settings: { name: string; value: string; source: string }[] }
+  const setting = settings.find((one) => one.name === name)
+  return [setting?.value, setting?.source]
+}
+
+it('the environment wins over perf.config.json, also under the name of OpenTelemetry', async () => {
+  writeSettings({ PERF_SERVICE: 'of-the-file' })
+  const environments: [NodeJS.ProcessEnv, string, string][] = [
+    [{}, 'of-the-file', 'perf.config.json'],
+    [{ OTEL_SERVICE_NAME: 'of-otel' }, 'of-otel', 'OTEL_SERVICE_NAME'],
+    [{ OTEL_SERVICE_NAME: 'of-otel', PERF_SERVICE: 'of-perf' }, 'of-perf', 'set'],
+  ]
+  for (const [env, value, source] of environments) {
+    expect(readConfig(env, cwd).service).toBe(value)
+    expect(await shown('PERF_SERVICE', env)).toEqual([value, source])
+  }
+})
+
+it('PERF_ROOT is where perf.config.json and relative paths are looked for', async () => {
+  writeSettings({ PERF_DIR: 'kept' })
+  expect(readConfig({ PERF_ROOT: cwd }, '/elsewhere')).toMatchObject({ root: cwd, dir: path.join(cwd, 'kept') })
+  expect(readConfig({}, '/elsewhere')).toMatchObject({ root: '/elsewhere', dir: '/elsewhere/.perf' })
+  const ofChild = (own: string): string => readConfig({ PERF_ROOT: own }, '/elsewhere', '/of/parent').root
+  expect(['', 'relative', '/other'].map(ofChild)).toEqual(['/of/parent', '/of/parent', '/other'])
+})
+
+it('what the recorder takes from perf.config.json is no mistake for the commands', async () => {
+  const settings = { PERF_TOOLS: 'src/**', PERF_SAMPLE: '0.5', PERF_METRICS: 'off', PERF_REDACT: ['a', 'b'], PERF_STALLS: false }
+  writeSettings(settings)
+  const config = readConfig({}, cwd)
+  expect(config).toMatchObject({ tools: 'src/**', sample: 0.5, metrics: false, redact: ['a', 'b'], stalls: 0, warnings: [] })
+  expect(await runCli(['audit', '--json'], { cwd })).toMatchObject({ code: 2, stderr: expect.stringContaining('No session') as string })
+})
+
+it('says what to do where DuckDB cannot work', async () => {
+  const dir = path.join(cwd, 'what?')
+  await generateSession({ dir, name: 'session', instances: [{ blocks: serviceBlocks(2) }] })
+  const refused = await runCli(['report', '--dir', dir])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Move the sessions to another folder') as string })
+  renameSync(dir, path.join(cwd, 'what'))
+  expect(await runCli(['report', '--dir', path.join(cwd, 'what')])).toMatchObject({ code: 0, stderr: '' })
+})
+
+it('names that nothing has, and exporters that are not there, are one line each, and the app runs', async () => {
+  const env = { PERF_DISABLE: 'expres,pg', PERF_OPT_IN: 'fs', PERF_EXPORT: 'otlp' }
+  const ran = await runNode(['--import', '@perf/agent', 'app.cjs'], { cwd: writeProject({ 'app.cjs': `console.log('runs')` }), env })
+  expect([ran.status, ran.stdout, ran.stderr.trim().split('\n')]).toEqual([
+    0,
+    'runs\n',
+    [
+      '[perf-agent] PERF_EXPORT is not used: no exporter is built in yet.',
+      '[perf-agent] PERF_DISABLE: there is no integration "expres" (docs/integrations.md lists them).',
+    ],
+  ])
+})
+
+it('explains every setting in 80 columns', async () => {
+  const config = [
+    '-e',
+    `process.stdout.isTTY = true; process.stdout.columns = 80; process.argv.splice(1, 0, 'cli'); import(${JSON.stringify(pathToFileURL(cliFile()).href)})`,
+    'config',
+  ]
+  const { stdout } = await runNode(config, { cwd, env: { NO_COLOR: '1', TERM: 'dumb' } })
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  expect(stdout.replace(/\s+/g, ' ')).toContain('Where sessions are kept; relative to the working directory. PERF_ROOT')
+})
