@@ -1,18 +1,11 @@
-import { afterAll, it } from 'vitest'
 import ioredis from '../../src/integrations/ioredis.ts'
-import { hasRedisServer, startRedisCluster } from '../servers/redis-cluster.ts'
+import { withRedisCluster } from '../servers/redis-cluster.ts'
 import { testIntegration } from '../support/conformance.ts'
 import type { ExpectedSpan, ExpectedValue } from '../support/expect-spans.ts'
 
 const connection = { 'db.system.name': 'redis', 'db.namespace': '0' }
 
-if (hasRedisServer()) await testCluster()
-else if (process.env['PERF_TEST_REQUIRE_SERVICES'] === '1') throw new Error('there is no redis-server for a cluster')
-else it.skip('ioredis: there is no redis-server for a cluster')
-
-async function testCluster(): Promise<void> {
-  const cluster = await startRedisCluster()
-  afterAll(() => cluster.close())
+await withRedisCluster('ioredis', async (cluster) => {
   const node = { 'server.address': '127.0.0.1', 'server.port': (port: unknown) => cluster.ports.includes(Number(port)) }
 
   function command(name: string, more: Record<string, ExpectedValue> = {}, rest: Partial<ExpectedSpan> = {}): ExpectedSpan {
@@ -66,4 +59,4 @@ async function testCluster(): Promise<void> {
       unhandled: [batch('PIPELINE GET', 4, { 'error.type': 'Error' }, error)],
     },
   })
-}
+})

@@ -6,6 +6,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { afterAll, it } from 'vitest'
 import { waitFor } from '../support/wait-for.ts'
 
 export interface RedisCluster {
@@ -15,13 +16,26 @@ export interface RedisCluster {
 
 const run = promisify(execFile)
 
+/** Runs `declare`, which declares tests, with a cluster that is closed after them; without Redis' programs one skipped test says so, or CI fails. */
+export async function withRedisCluster(library: string, declare: (cluster: RedisCluster) => Promise<void>): Promise<void> {
+  const missing = 'there is no redis-server for a cluster'
+  if (!hasRedisServer()) {
+    if (process.env['PERF_TEST_REQUIRE_SERVICES'] === '1') throw new Error(missing)
+    it.skip(`${library}: ${missing}`)
+    return
+  }
+  const cluster = await startRedisCluster()
+  afterAll(() => cluster.close())
+  await declare(cluster)
+}
+
 /** True where the programs of Redis are installed. */
-export function hasRedisServer(): boolean {
+function hasRedisServer(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0 && spawnSync('redis-cli', ['--version']).status === 0
 }
 
 /** Starts three nodes, gives each a third of the slots, and waits until all of them say that the cluster is ready. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+async function startRedisCluster(): Promise<RedisCluster> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'perf-test-redis-'))
   const all = await freePorts(6)
   const ports = all.slice(0, 3)
