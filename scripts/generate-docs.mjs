@@ -193,6 +193,10 @@ ${integrationsTable(all)}
 of its own (\`perf.ai.recognised_by\` is \`host\`), unless it is made below the call of an SDK. The body is never read, so tokens, cost and mostly the model are not
 known; \`perf-agent doctor\` lists such calls.
 
+**The headers of a provider's answer** are told of the AI call, whichever client makes it: \`perf.ai.request_id\`, \`perf.ai.processing_ms\` (the provider's own time), and
+how much of the account's limits is left: \`perf.ai.limit.requests\`, \`.requests_remaining\`, \`.tokens\`, \`.tokens_remaining\`, and Anthropic's by \`input_tokens\` and
+\`output_tokens\`.
+
 "Its end" says how the end of a call is known: when the function returns, when its promise settles or its callback is called
 (\`callback\`, \`promise\`), when its stream ends (\`stream\`), where the SDK itself reads the answer (\`lazy\`), or otherwise (\`observed\`).
 

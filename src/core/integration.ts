@@ -107,6 +107,9 @@ export interface SpanEnd {
   errorType?: string | undefined
 }
 
+/** Notes attributes on the AI call that a request is, or is made for, before that ends; undefined for a request of no AI call. */
+export type TellsAiCall = ((attributes: Attributes | undefined) => void) | undefined
+
 export type Outcome<R = unknown> = { ok: true; result: R } | { ok: false; error: unknown }
 
 /** What a stream target keeps per call: a plain state object that `chunk` updates; `finish` turns it into attributes. */
@@ -179,7 +182,7 @@ export interface Target<S extends CallShape = CallShape> {
    * With `settles: 'observed'`: arrange for `end` to be called once, when the call is over. With `promise`: does so for the calls that
    * give none.
    */
-  observe?(call: Call<S>, result: ResultOf<S>, end: (outcome: Outcome, more?: SpanEnd) => void): void
+  observe?(call: Call<S>, result: ResultOf<S>, end: (outcome: Outcome, more?: SpanEnd) => void, ofAiCall?: TellsAiCall): void
   /** With `settles: 'stream'` or a `lazy` call that resolves to a stream. */
   stream?: StreamReading<never>
   /** Where `start` gives no span the callback still runs in its caller's context (a pool that hands out an idle connection). */
@@ -246,6 +249,8 @@ export interface Messages<Message = unknown> {
   inject?(message: Message, traceparent: string, tracestate: string | undefined): void
   /** Channels that say something for the end of the span; a later message replaces an earlier one. */
   updates: Readonly<Record<string, (message: Message) => SpanEnd>>
+  /** What a channel of `updates` says of the AI call that the operation is, or is made for; asked only where there is one. */
+  ofAiCall?: Readonly<Record<string, (message: Message) => Attributes | undefined>>
   /** Channels that end the span. */
   ends: Readonly<Record<string, (message: Message) => { outcome: Outcome; end?: SpanEnd }>>
 }

@@ -5,12 +5,13 @@ import type { Messages, SpanEnd } from './integration.ts'
 import { traceparentOf } from './recorder.ts'
 import type { Span } from './span.ts'
 import type { Runtime } from './runtime.ts'
-import { endSpan, startSpan } from './span-life.ts'
+import { aiCallOf, endSpan, startSpan } from './span-life.ts'
 
 // Libraries that tell about one operation on several plain channels (undici) instead of one TracingChannel.
 
 interface Operation {
   readonly span: Span
+  readonly aiCall: Span | undefined
   update: SpanEnd | undefined
 }
 
@@ -21,7 +22,7 @@ export function messages<Message>(definition: Omit<Messages<Message>, 'type'>): 
 
 /** Records the operations that `definition` describes; the result ends the subscription. */
 export function subscribeMessages(definition: Messages<never>, layer: string, integration: string, runtime: Runtime): () => void {
-  const { begin, subject, start, destination, inject, updates, ends } = definition as unknown as Messages<object>
+  const { begin, subject, start, destination, inject, updates, ofAiCall, ends } = definition as unknown as Messages<object>
   const operations = new WeakMap<object, Operation>()
   const unsubscribers: (() => void)[] = []
   const on = (name: string, handler: (message: object) => void): void => {
@@ -42,14 +43,18 @@ export function subscribeMessages(definition: Messages<never>, layer: string, in
     if (runtime.fault === integration) throw new Error('injected by PERF_TEST_FAULT')
     const started = start(message)
     if (started === undefined) return
-    const span = startSpan(started, layer, integration, currentSpan(), runtime)
-    operations.set(subject(message), { span, update: undefined })
+    const parent = currentSpan()
+    const span = startSpan(started, layer, integration, parent, runtime)
+    operations.set(subject(message), { span, aiCall: aiCallOf(span, parent), update: undefined })
     if (inject !== undefined && runtime.allowsPropagation(destination?.(message))) inject(message, traceparentOf(span), span.trace.state)
   })
   for (const [name, read] of Object.entries(updates)) {
     on(name, (message) => {
       const operation = operations.get(subject(message))
-      if (operation !== undefined) operation.update = read(message)
+      if (operation === undefined) return
+      operation.update = read(message)
+      const said = operation.aiCall === undefined ? undefined : ofAiCall?.[name]?.(message)
+      if (said !== undefined && operation.aiCall !== undefined) runtime.recorder.note(operation.aiCall, said)
     })
   }
   for (const [name, read] of Object.entries(ends)) {

@@ -29,6 +29,12 @@ export function startSpan(started: SpanStart, layer: string, integration: string
   return span
 }
 
+/** The AI call that a request is, or is made for by an SDK: its own span, or the one right above it. */
+export function aiCallOf(span: Span, parent: Span | undefined): Span | undefined {
+  if (span.layer === 'ai') return span
+  return parent !== undefined && parent.layer === 'ai' && !parent.ended ? parent : undefined
+}
+
 function recordLinks(runtime: Runtime, span: Span, links: readonly RemoteParent[]): void {
   for (const link of links) {
     const linked = remoteContext(link, runtime)

@@ -2,13 +2,14 @@ import { beginCall, planOf, type ActiveCall, type AnyTarget, type Plan } from '.
 import { currentSpan, runWith, switchObserver } from './context.ts'
 import { disguise, wrapOnce, type Invoke } from './disguise.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
-import type { Call, LoadedModule } from './integration.ts'
+import type { Call, LoadedModule, TellsAiCall } from './integration.ts'
 import type { Runtime } from './runtime.ts'
 import { seeingCalls, takeThrown } from './see-thrown.ts'
 import type { Ending } from './settle/ending.ts'
 import { settleLazy } from './settle/lazy.ts'
 import { settleBeside, settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
+import { aiCallOf } from './span-life.ts'
 import type { Span } from './span.ts'
 import { passOn } from './uncaught.ts'
 import { bindCallback, callbackIndex } from './wrap-binding.ts'
@@ -88,7 +89,7 @@ export function targetInvoke(
         active.end({ ok: true, result })
         return result
       case 'promise':
-        if (plan.observe !== undefined && !isThenable(result)) return observe(active, plan, call, result)
+        if (plan.observe !== undefined && !isThenable(result)) return observe(active, plan, call, result, parent, runtime)
         return settlePromise(active, result)
       case 'beside':
         return guardedSettle(settleBeside, active, result)
@@ -99,7 +100,7 @@ export function targetInvoke(
       case 'lazy':
         return guardedSettle(settleLazy, active, result)
       case 'observed':
-        return observe(active, plan, call, result)
+        return observe(active, plan, call, result, parent, runtime)
     }
   }
 }
@@ -136,9 +137,12 @@ function runDispatched(active: ActiveCall, original: AnyFunction, self: unknown,
   }
 }
 
-function observe(active: ActiveCall, { observe }: Plan, call: Call, result: unknown): unknown {
+function observe(active: ActiveCall, { observe }: Plan, call: Call, result: unknown, parent: Span | undefined, runtime: Runtime): unknown {
+  const aiCall = aiCallOf(active.span, parent)
+  const ofAiCall: TellsAiCall =
+    aiCall === undefined ? undefined : (attributes) => attributes !== undefined && runtime.recorder.note(aiCall, attributes)
   try {
-    observe?.(call, result, (outcome, more) => active.end(outcome, more))
+    observe?.(call, result, (outcome, more) => active.end(outcome, more), ofAiCall)
   } catch (error) {
     noteFault(active.integration, error)
   }

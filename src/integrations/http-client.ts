@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { hiddenState } from '../core/hidden-state.ts'
 import { defineIntegration, target } from '../core/integration.ts'
-import type { Attributes, Outcome, SpanEnd } from '../core/integration.ts'
+import type { Attributes, Outcome, SpanEnd, TellsAiCall } from '../core/integration.ts'
 
+import { answerHeaderAttributes } from '../semantics/ai-answer-headers.ts'
 import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
 import { httpCacheAttributes } from '../semantics/http-cache.ts'
@@ -20,6 +21,7 @@ interface RequestEvents {
   /** `destroy()` without an error, by the caller. */
   destroyed: boolean
   end: (outcome: Outcome, more?: SpanEnd) => void
+  ofAiCall: TellsAiCall
 }
 
 const events = hiddenState<RequestEvents>('http-client')
@@ -45,8 +47,8 @@ function outgoing(path: string): ReturnType<typeof target> {
     inject({ args }, traceparent, tracestate) {
       if (withHeader(args, 'traceparent', traceparent) && tracestate !== undefined) withHeader(args, 'tracestate', tracestate)
     },
-    observe(_call, request, end) {
-      events.set(request, { response: undefined, error: undefined, destroyed: false, end })
+    observe(_call, request, end, ofAiCall) {
+      events.set(request, { response: undefined, error: undefined, destroyed: false, end, ofAiCall })
     },
   })
 }
@@ -90,7 +92,9 @@ export default defineIntegration({
           case 'upgrade':
           case 'connect': {
             const seen = events.get(self)
-            if (seen !== undefined) seen.response = value as IncomingMessage
+            if (seen === undefined) break
+            seen.response = value as IncomingMessage
+            seen.ofAiCall?.(answerHeaderAttributes(seen.response.rawHeaders))
             break
           }
           case 'error': {

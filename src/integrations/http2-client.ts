@@ -1,7 +1,8 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import { hiddenState } from '../core/hidden-state.ts'
 import { defineIntegration, target } from '../core/integration.ts'
-import type { Attributes, Outcome, SpanEnd } from '../core/integration.ts'
+import type { Attributes, Outcome, SpanEnd, TellsAiCall } from '../core/integration.ts'
+import { answerHeaderAttributes } from '../semantics/ai-answer-headers.ts'
 import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel, splitHost } from '../semantics/http.ts'
 import { httpCacheAttributes } from '../semantics/http-cache.ts'
@@ -22,6 +23,7 @@ interface StreamEvents {
   /** Closed by the caller. */
   closed: boolean
   end: (outcome: Outcome, more?: SpanEnd) => void
+  ofAiCall: TellsAiCall
 }
 
 /** Where a session goes to; `undici` records its own requests. */
@@ -90,8 +92,8 @@ export default defineIntegration({
         if (headers === undefined) return
         args[0] = (tracestate === undefined ? undefined : addHeader(headers, 'tracestate', tracestate)) ?? headers
       },
-      observe(_call, stream, end) {
-        events.set(stream, { status: undefined, cache: undefined, error: undefined, closed: false, end })
+      observe(_call, stream, end, ofAiCall) {
+        events.set(stream, { status: undefined, cache: undefined, error: undefined, closed: false, end, ofAiCall })
       },
     }),
     target<{ self: ClientHttp2Stream; args: [event: string, value: unknown, flags: unknown, rawHeaders: unknown] }>({
@@ -105,7 +107,9 @@ export default defineIntegration({
             const seen = events.get(self)
             if (seen === undefined) break
             seen.status = (value as IncomingHttpHeaders & { ':status'?: number })[':status']
-            if (Array.isArray(rawHeaders)) seen.cache = httpCacheAttributes(rawHeaders as string[], seen.status)
+            if (!Array.isArray(rawHeaders)) break
+            seen.cache = httpCacheAttributes(rawHeaders as string[], seen.status)
+            seen.ofAiCall?.(answerHeaderAttributes(rawHeaders as string[]))
             break
           }
           case 'error': {

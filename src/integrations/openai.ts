@@ -56,6 +56,8 @@ export default defineIntegration({
       'perf.ai.retry_after_ms',
       'perf.ai.tool_calls',
       'perf.ai.tool_definitions',
+      'perf.ai.usage.accepted_prediction_tokens',
+      'perf.ai.usage.rejected_prediction_tokens',
       'perf.ai.usage_requested',
       'perf.call.end',
       'perf.stream.chunks',

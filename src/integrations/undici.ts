@@ -1,6 +1,7 @@
 import { binding, defineIntegration } from '../core/integration.ts'
 import type { Attributes, Payload } from '../core/integration.ts'
 import { messages } from '../core/messages.ts'
+import { answerHeaderAttributes } from '../semantics/ai-answer-headers.ts'
 import { recogniseAiCall } from '../semantics/ai-hosts.ts'
 import { clientAttributes, clientEnd, httpSpanName, isCancel } from '../semantics/http.ts'
 import { httpCacheAttributes } from '../semantics/http-cache.ts'
@@ -75,6 +76,10 @@ export default defineIntegration({
       },
       updates: {
         'undici:request:headers': ({ response }) => clientEnd(response?.statusCode, cacheAttributes(response)),
+      },
+      ofAiCall: {
+        'undici:request:headers': ({ response }) =>
+          Array.isArray(response?.headers) ? answerHeaderAttributes(response.headers) : undefined,
       },
       ends: {
         'undici:request:trailers': () => ({ outcome: { ok: true, result: undefined } }),

@@ -15,6 +15,8 @@ export const MODEL_CALL = [
   'gen_ai.usage.output_tokens',
   'gen_ai.usage.cache_read.input_tokens',
   'gen_ai.usage.reasoning.output_tokens',
+  'perf.ai.usage.accepted_prediction_tokens',
+  'perf.ai.usage.rejected_prediction_tokens',
   'http.response.status_code',
   'perf.ai.messages',
   'perf.ai.retry_after_ms',

@@ -39,7 +39,11 @@ interface WireUsage {
   input_tokens?: number
   output_tokens?: number
   prompt_tokens_details?: { cached_tokens?: number } | null
-  completion_tokens_details?: { reasoning_tokens?: number } | null
+  completion_tokens_details?: {
+    reasoning_tokens?: number
+    accepted_prediction_tokens?: number
+    rejected_prediction_tokens?: number
+  } | null
   input_tokens_details?: { cached_tokens?: number } | null
   output_tokens_details?: { reasoning_tokens?: number } | null
   prompt_cache_hit_tokens?: number
@@ -53,6 +57,8 @@ export function openAiUsage(usage: WireUsage | null | undefined): AiUsage | unde
     outputTokens: usage.completion_tokens ?? usage.output_tokens,
     cacheReadTokens:
       usage.prompt_tokens_details?.cached_tokens ?? usage.input_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens,
+    acceptedPredictionTokens: usage.completion_tokens_details?.accepted_prediction_tokens,
+    rejectedPredictionTokens: usage.completion_tokens_details?.rejected_prediction_tokens,
     reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? usage.output_tokens_details?.reasoning_tokens,
   }
 }

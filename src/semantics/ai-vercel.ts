@@ -49,7 +49,11 @@ export interface ModelResult {
   finishReason?: string | { unified?: string }
   usage?: ModelUsage
   response?: { id?: string; modelId?: string }
+  providerMetadata?: ProviderMetadata
 }
+
+/** What the providers tell besides; OpenAI's of predicted outputs. */
+type ProviderMetadata = { openai?: { acceptedPredictionTokens?: number; rejectedPredictionTokens?: number } } | undefined
 
 /** A model as the SDK calls it. */
 export interface Model {
@@ -106,7 +110,7 @@ function callAttributes(model: Model, options: ModelOptions): Attributes {
 export function modelCallEnd(result: ModelResult): SpanEnd {
   const calls = result.toolCalls ?? result.content?.filter(({ type }) => type === 'tool-call') ?? []
   return {
-    attributes: answerAttributes(result.response, result.finishReason, calls, result.usage),
+    attributes: answerAttributes(result.response, result.finishReason, calls, result.usage, result.providerMetadata),
     payloads: [{ role: 'gen_ai.output.messages', value: result.content ?? { text: result.text, toolCalls: result.toolCalls } }],
   }
 }
@@ -116,17 +120,18 @@ function answerAttributes(
   finishReason: ModelResult['finishReason'],
   calls: readonly { toolName?: string | undefined }[],
   usage: ModelUsage | undefined,
+  metadata: ProviderMetadata,
 ): Attributes {
   return {
     'gen_ai.response.id': response?.id,
     'gen_ai.response.model': response?.modelId,
     'gen_ai.response.finish_reasons': finishReasons([typeof finishReason === 'object' ? finishReason.unified : finishReason]),
     'perf.ai.tool_calls': toolCallNames(calls.map(({ toolName }) => toolName)),
-    ...usageAttributes(vercelUsage(usage)),
+    ...usageAttributes(vercelUsage(usage, metadata)),
   }
 }
 
-function vercelUsage(usage: ModelUsage | undefined): AiUsage | undefined {
+function vercelUsage(usage: ModelUsage | undefined, metadata: ProviderMetadata): AiUsage | undefined {
   if (usage === undefined) return undefined
   const { inputTokens: input, outputTokens: output } = usage
   const cache = typeof input === 'object' ? input : undefined
@@ -136,6 +141,8 @@ function vercelUsage(usage: ModelUsage | undefined): AiUsage | undefined {
     cacheReadTokens: count(cache === undefined ? usage.cachedInputTokens : cache.cacheRead),
     cacheCreationTokens: count(cache?.cacheWrite),
     reasoningTokens: count(typeof output === 'object' ? output.reasoning : usage.reasoningTokens),
+    acceptedPredictionTokens: count(metadata?.openai?.acceptedPredictionTokens),
+    rejectedPredictionTokens: count(metadata?.openai?.rejectedPredictionTokens),
   }
 }
 
@@ -149,6 +156,7 @@ interface Chunk extends Part {
   modelId?: string
   finishReason?: ModelResult['finishReason']
   usage?: ModelUsage
+  providerMetadata?: ProviderMetadata
   error?: unknown
 }
 
@@ -158,6 +166,7 @@ interface StreamState {
   response: { id?: string; modelId?: string } | undefined
   finishReason: ModelResult['finishReason']
   usage: ModelUsage | undefined
+  metadata: ProviderMetadata
   failed: boolean
   error: unknown
 }
@@ -166,7 +175,16 @@ interface StreamState {
 export const modelStream = aiStream<StreamState>({
   from: 'stream',
   signal: ({ args: [options] }) => (options as ModelOptions | undefined)?.abortSignal,
-  state: () => ({ text: '', calls: [], response: undefined, finishReason: undefined, usage: undefined, failed: false, error: undefined }),
+  state: () => ({
+    text: '',
+    calls: [],
+    response: undefined,
+    finishReason: undefined,
+    usage: undefined,
+    metadata: undefined,
+    failed: false,
+    error: undefined,
+  }),
   chunk(state, chunk) {
     const part = chunk as Chunk
     switch (part.type) {
@@ -187,6 +205,7 @@ export const modelStream = aiStream<StreamState>({
       case 'finish':
         state.finishReason = part.finishReason
         state.usage = part.usage
+        state.metadata = part.providerMetadata
         return false
       case 'error':
         state.failed = true
@@ -196,9 +215,9 @@ export const modelStream = aiStream<StreamState>({
         return false
     }
   },
-  finish({ text, calls, response, finishReason, usage, failed, error }) {
+  finish({ text, calls, response, finishReason, usage, metadata, failed, error }) {
     const payloads: Payload[] = text === '' && calls.length === 0 ? [] : [{ role: 'gen_ai.output.messages', value: { text, calls } }]
-    const attributes = { 'gen_ai.request.stream': true, ...answerAttributes(response, finishReason, calls, usage) }
+    const attributes = { 'gen_ai.request.stream': true, ...answerAttributes(response, finishReason, calls, usage, metadata) }
     return failed ? { ...streamedErrorEnd(error, attributes), payloads } : { attributes, payloads }
   },
 })

@@ -19,6 +19,9 @@ export interface AiUsage {
   /** The part of `cacheCreationTokens` that is kept for an hour and costs more. */
   cacheCreation1hTokens?: number | undefined
   reasoningTokens?: number | undefined
+  /** Of a predicted output: what was kept of it, and what was billed but thrown away. Both are part of `outputTokens`. */
+  acceptedPredictionTokens?: number | undefined
+  rejectedPredictionTokens?: number | undefined
 }
 
 /** The part of an SDK resource (`client.messages`, `client.chat.completions`) that is read: its client. */
@@ -63,6 +66,8 @@ export function usageAttributes(usage: AiUsage | undefined): Attributes {
     'gen_ai.usage.cache_creation.input_tokens': usage.cacheCreationTokens,
     'perf.ai.usage.cache_creation_1h_tokens': usage.cacheCreation1hTokens === 0 ? undefined : usage.cacheCreation1hTokens,
     'gen_ai.usage.reasoning.output_tokens': usage.reasoningTokens,
+    'perf.ai.usage.accepted_prediction_tokens': usage.acceptedPredictionTokens || undefined,
+    'perf.ai.usage.rejected_prediction_tokens': usage.rejectedPredictionTokens || undefined,
   }
 }
 
