@@ -15,7 +15,8 @@ export interface ToolHookOptions {
   folders: readonly string[]
   ownRequire: NodeJS.Require
   bootFile: string
-  log: string
+  /** Whether a glob that cannot be read is said on stderr. */
+  saysErrors: boolean
 }
 
 type Compile = (this: unknown, content: string, filename: string, format?: string) => unknown
@@ -23,9 +24,9 @@ type LoadResult = { format?: string | null; source?: unknown; shortCircuit?: boo
 type Transform = typeof import('./tool-transform.ts').transformTools
 
 /** Installs the hooks for files that `PERF_TOOLS` names. */
-export function installToolHooks({ tools, folders, ownRequire, bootFile, log }: ToolHookOptions): void {
+export function installToolHooks({ tools, folders, ownRequire, bootFile, saysErrors }: ToolHookOptions): void {
   const globs = parseToolGlobs(tools, folders)
-  for (const error of globs.errors) if (log !== 'silent') process._rawDebug(`[perf-agent] ${error}`)
+  if (saysErrors) for (const error of globs.errors) process._rawDebug(`[perf-agent] ${error}`)
   if (globs.isEmpty) return
   let loaded: Transform | undefined
   const transform: Transform = (source, options) => {

@@ -22,6 +22,8 @@ export interface Handoff {
   root: string
   /** The process instance that started this one. */
   instance: string
+  /** Its settings, in which it has said what is wrong; empty when a parent of another version does not tell them. */
+  settings: string
   /** The span that was current when it did. */
   origin: RemoteContext | undefined
 }
@@ -32,10 +34,14 @@ export function takeHandoff(text: string | undefined): Handoff | undefined {
   return guard('handoff', () => {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return undefined
-    const { session, root, instance, traceparent } = value as Record<string, unknown>
+    const { session, root, instance, settings, traceparent } = value as Record<string, unknown>
     if (typeof session !== 'string' || typeof instance !== 'string') return undefined
-    return { session, root: typeof root === 'string' ? root : '', instance, origin: parseTraceparent(traceparent) }
+    return { session, root: textOr(root), instance, settings: textOr(settings), origin: parseTraceparent(traceparent) }
   })
+}
+
+function textOr(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 interface SpawnOptions {
@@ -43,12 +49,20 @@ interface SpawnOptions {
   envPairs?: string[]
 }
 
+/** What this process tells its children of itself. */
+interface Own {
+  sessionDir: string
+  root: string
+  instance: string
+  settings: string
+}
+
 /** Gives the handoff to every child process that will load the agent. */
 export class ChildHandoff {
-  private readonly own: { sessionDir: string; root: string; instance: string }
+  private readonly own: Own
   private readonly agentFolder: string
 
-  constructor(own: { sessionDir: string; root: string; instance: string }, bootFile: string) {
+  constructor(own: Own, bootFile: string) {
     this.own = own
     this.agentFolder = path.dirname(bootFile)
   }
@@ -108,11 +122,11 @@ export class ChildHandoff {
   }
 
   private text(ofChild?: string): string {
-    const { sessionDir: session, root, instance } = this.own
+    const { sessionDir: session, root, instance, settings } = this.own
     const span = currentSpan()
     const isKnown = span !== undefined && (!span.ended || span.isElsewhere)
     const traceparent = ofChild ?? (isKnown ? traceparentOf(span) : undefined)
-    return JSON.stringify({ session, root, instance, traceparent })
+    return JSON.stringify({ session, root, instance, settings, traceparent })
   }
 
   private loadsAgent(args: readonly string[], nodeOptions: string | undefined): boolean {

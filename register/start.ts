@@ -44,6 +44,7 @@ import { startTaskWatch, type TaskWatch } from './async-tasks.ts'
 import { passSignalsOn, remoteControl } from './remote-control.ts'
 import { sayOnce } from './say.ts'
 import { addServerTiming } from './server-timing.ts'
+import { isSaid, settingsText, unknownIntegrations } from './settings-said.ts'
 import { followCommands } from './thread-commands.ts'
 import { watchThreadEnds } from './thread-ends.ts'
 import { answerQuestions } from './thread-probe.ts'
@@ -123,6 +124,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     messages: newMessageTable(),
     process: describeProcess(config, cwd, handoff),
   }
+  const saysSettings = isMainThread && config.log !== 'silent' && !isSaid(config, handoff, shared.process.sessionDir)
   ring.onWake = () => wakeWriter(shared.control)
   const spill = lazySpill(config, ring, shared, ownRequire)
   const probeMemory = createProbeMemory()
@@ -134,7 +136,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     ...(lookForEnds === undefined ? {} : { answered: lookForEnds }),
   })
   const writer = isMainThread
-    ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), { memory: probeMemory, probe })
+    ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), { memory: probeMemory, probe, saysSettings })
     : undefined
   const profiling = createProfiling({
     cpuIntervalUs: config.cpu,
@@ -203,17 +205,16 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     ...remoteControl(runtime, () => probe.limit()),
     ...taskWatch,
   })
-  for (const warning of [...config.warnings, ...unknownIntegrations(config)])
-    if (isMainThread && config.log !== 'silent') process._rawDebug(`[perf-agent] ${warning}`)
+  if (saysSettings) for (const warning of [...config.warnings, ...unknownIntegrations(config)]) process._rawDebug(`[perf-agent] ${warning}`)
   if (config.tools !== '')
     installToolHooks({
       tools: config.tools,
       folders: [...new Set([shared.process.cwd, config.root])],
       ownRequire,
       bootFile,
-      log: config.log,
+      saysErrors: saysSettings,
     })
-  const toChildren = new ChildHandoff(shared.process, bootFile)
+  const toChildren = new ChildHandoff({ ...shared.process, settings: settingsText(config) }, bootFile)
   toChildren.install(() => Module.prototype.require.call(module, 'child_process') as unknown)
   if (config.serverTiming) guard('server-timing', addServerTiming)
   const loadConnections = isEnabled('net') || isEnabled('dns') ? watchConnections() : undefined
@@ -232,16 +233,6 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   })
 }
 
-/** One sentence per name in the settings that no integration has. */
-function unknownIntegrations({ integrations, disable, optIn }: Config): string[] {
-  const named = { PERF_INTEGRATIONS: integrations, PERF_DISABLE: disable, PERF_OPT_IN: optIn }
-  return Object.entries(named).flatMap(([setting, names]) =>
-    names
-      .filter((name) => !allIntegrations.some((integration) => integration.name === name))
-      .map((name) => `${setting}: there is no integration "${name}" (docs/integrations.md lists them).`),
-  )
-}
-
 /** Roots of a worker thread belong to the message it took from a port and works on, else to the span it was started in. */
 function originOfThread({ origins, parentMemory }: Inherited): () => RemoteContext | undefined {
   const started = threadOrigin(origins, parentMemory)
@@ -255,6 +246,8 @@ const profilesNearOom = (triggers: string): boolean => /near-oom\s*:\s*heap-/.te
 interface OwnProbe {
   memory: SharedArrayBuffer
   probe: AppProbe
+  /** What is wrong with the settings is said here. */
+  saysSettings: boolean
 }
 
 function startMainWriter(config: Config, ring: Ring, shared: Shared, file: string, own: OwnProbe): WriterClient {
@@ -266,6 +259,7 @@ function startMainWriter(config: Config, ring: Ring, shared: Shared, file: strin
     redact: config.redact,
     maxBytes: config.maxBytes,
     log: config.log,
+    saysSettings: own.saysSettings,
     given: config.given,
     isRestricted: 'permission' in process,
     ringChannel: RING_CHANNEL,

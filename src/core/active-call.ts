@@ -44,6 +44,7 @@ function makePlan(target: AnyTarget) {
     destination: target.destination,
     observe: target.observe,
     returned: target.returned,
+    settled: target.settled,
   }
 }
 

@@ -189,6 +189,8 @@ export interface Target<S extends CallShape = CallShape> {
   bindsCallback?: boolean
   /** Where `start` gave no span: told what the function returned, to keep on it (`hiddenState`) what a later call needs. */
   returned?(call: Call<S>, result: ResultOf<S>): void
+  /** Likewise with `settles: 'promise'`: told how the promise settled. With `follows` also while recording is switched off. */
+  settled?(call: Call<S>, outcome: Outcome<ResultOf<S>>): void
   /**
    * Node itself calls it, so that what it throws is caught by nobody: the error passes through untouched, and Node prints the app's line as
    * the place of the throw.

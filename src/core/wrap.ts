@@ -41,7 +41,7 @@ export function targetInvoke(
   madeOf?: readonly unknown[],
 ): Invoke {
   const plan = planOf(target)
-  const { settles, key, outermost, insideOnly, returned, callersContext, dispatched, events, follows } = plan
+  const { settles, key, outermost, insideOnly, returned, settled, callersContext, dispatched, events, follows } = plan
   const isKeyed = key !== undefined || madeOf !== undefined
   return (self, args) => {
     if (events !== undefined && !isOneOf(events, args[0])) return reflectApply(original, self, args)
@@ -54,6 +54,9 @@ export function targetInvoke(
         : beginCall(call, plan, layer, integration, parent, runtime)
     if (active === undefined) {
       if (plan.bindsCallback) bindCallback(args, plan.callback, parent)
+      if (settled !== undefined) {
+        return settlePromise({ end: (outcome) => guard(integration, () => settled(call, outcome)) }, reflectApply(original, self, args))
+      }
       if (returned === undefined) return reflectApply(original, self, args)
       const given: unknown = reflectApply(original, self, args)
       guard(integration, () => {

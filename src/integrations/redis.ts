@@ -16,7 +16,10 @@ import { BLOCKING, HOLDS_SECRETS, replyCode } from '../semantics/redis.ts'
 // One span per command, one per pipeline or transaction. Why not by its channels: docs/decisions/node-redis.md.
 
 interface Client {
-  options?: { socket?: { host?: string; port?: number; path?: string }; database?: number; readonly?: boolean }
+  options?: { socket?: { host?: string; port?: number; path?: string }; database?: number; readonly?: boolean; url?: string }
+  listenerCount(event: string): number
+  /** Since 5.12, with the events that a cluster listens to. */
+  _setIdentity?: unknown
   /** Behind the object with the app's command options (5, 6). */
   _self?: Client
   /** 4 only: what tells a client from a transaction and a cluster. */
@@ -41,6 +44,14 @@ const CLIENT = 'dist/lib/client/index'
 const ALL = '>=1.0.6 <7'
 const V4 = '>=1.0.6 <2'
 const V5 = '>=5 <7'
+
+/** A connection keeps the database that was selected while recording was off. */
+const followsSelect = {
+  follows: true,
+  settled: ({ self, args }: Call<NamedCall>, { ok }: Outcome): void => {
+    if (ok) select(self, args.filter(isValue).at(-1))
+  },
+}
 
 /** 4: methods are made by a function that is given their one executor, before anyone could reach it. */
 const method = {
@@ -109,7 +120,11 @@ export default defineIntegration({
       }),
     ),
     ...['SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE', 'PUNSUBSCRIBE', 'SSUBSCRIBE', 'SUNSUBSCRIBE', 'QUIT'].map((name) => direct(name, ALL)),
-    direct('SELECT', V4),
+    target<NamedCall>({ ...directTarget('SELECT', V4), ...followsSelect }),
+    // Sends its command by `sendCommand`, which has the span.
+    target<NamedCall>({ ...directTarget('SELECT', V5), ...followsSelect, start: () => undefined }),
+    // Also what a sentinel does with a client that it gets back.
+    target<NamedCall>({ ...directTarget('reset', V5), follows: true, start: () => undefined, settled: resetDatabase }),
     direct('MONITOR', V5),
     target<NamedCall>({
       file: CLIENT,
@@ -130,14 +145,18 @@ export default defineIntegration({
 
 /** A command with a method of its own, beside the queue of the others. */
 function direct(name: string, versions: string): ReturnType<typeof target> {
-  return target<NamedCall>({
+  return target<NamedCall>(directTarget(name, versions))
+}
+
+function directTarget(name: string, versions: string): Parameters<typeof target<NamedCall>>[0] {
+  return {
     file: CLIENT,
     path: `default.prototype.${name}`,
     versions,
     settles: 'promise',
     start: ({ self, args }) => startCommand(self, name, args.filter(isValue)),
     end: ({ self, args }, outcome) => endCommand(self, name, args.filter(isValue), outcome),
-  })
+  }
 }
 
 function batch(name: string, versions: string): ReturnType<typeof target> {
@@ -146,8 +165,10 @@ function batch(name: string, versions: string): ReturnType<typeof target> {
     path: `default.prototype.${name}`,
     versions,
     settles: 'promise',
+    follows: true,
     start: ({ self, args }) => startBatch(self, args[0], name === '_executeMulti' || isTransaction(args)),
     end: ({ self, args }, outcome) => endBatch(self, args[1], isTransaction(args), outcome),
+    settled: ({ self, args }, outcome) => outcome.ok && select(self, args[1]),
   })
 }
 
@@ -166,7 +187,7 @@ function startCommand(client: Client, name: string, args: readonly unknown[]): S
 
 function endCommand(client: Client, name: string, args: readonly unknown[], outcome: Outcome): SpanEnd | undefined {
   if (outcome.ok) {
-    if (name === 'SELECT') moveTo(ownerOf(client), String(args.at(-1)))
+    if (name === 'SELECT') select(client, args.at(-1))
     return cacheEnd(name, args, outcome.result)
   }
   const code = codeOf(outcome.error)
@@ -178,14 +199,27 @@ function endCommand(client: Client, name: string, args: readonly unknown[], outc
   return /^(?:EVAL|EVALSHA|FCALL)(?:_RO)?$/.test(name) ? { ...end, exceptionMessage: `${code ?? 'error'} by a script` } : end
 }
 
+/** The connection is at another database now. A batch that selects none has nothing here, or its chain's symbol. */
+function select(client: Client, database: unknown): void {
+  if (database !== undefined && typeof database !== 'symbol') moveTo(ownerOf(client), String(database), addressOf)
+}
+
+function resetDatabase({ self }: Call<NamedCall>, { ok }: Outcome): void {
+  if (ok) select(self, ownerOf(self).options?.database ?? 0)
+}
+
 function isRedirect(code: string | undefined): boolean {
   return code === 'MOVED' || code === 'ASK'
 }
 
-/** A cluster says of each of its clients whether it only reads. */
+/**
+ * A cluster says of each of its clients whether it only reads. So may the app of its own: since 5.12 a cluster also listens to its clients;
+ * before, only one that was given an URL is surely the app's.
+ */
 function isOfCluster(client: Client): boolean {
-  const { options } = ownerOf(client)
-  return options !== undefined && 'readonly' in options
+  const owner = ownerOf(client)
+  if (owner.options === undefined || !('readonly' in owner.options)) return false
+  return owner._setIdentity === undefined ? owner.options.url === undefined : owner.listenerCount('__MOVED') > 0
 }
 
 /** 4 marks it by the symbol of its chain. */
@@ -207,7 +241,7 @@ function startBatch(client: Client, queued: readonly Queued[], transaction: bool
 
 function endBatch(client: Client, selected: unknown, nested: boolean, outcome: Outcome): SpanEnd | undefined {
   if (!outcome.ok) return failed(outcome.error, codeOf(outcome.error))
-  if (typeof selected === 'number') moveTo(ownerOf(client), String(selected))
+  select(client, selected)
   // 4 gives the replies of EXEC after those of the queueing; null when a watched key has changed.
   const replies = nested ? (outcome.result as unknown[]).at(-1) : outcome.result
   if (replies === null) return { status: 'error', errorType: 'WatchError' }

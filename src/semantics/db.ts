@@ -130,11 +130,8 @@ export function endpointOf<Owner extends object>(owner: Owner, read: (owner: Own
 }
 
 /** From now on what `owner` sends goes to another database of its server (Redis' `SELECT`). */
-export function moveTo(owner: object, namespace: string): void {
-  const known = byOwner.get(owner)?.attributes
-  if (known === undefined) return
-  const { 'db.system.name': system, 'server.address': host, 'server.port': port } = known as Record<string, string & number>
-  byOwner.set(owner, endpointAt({ system: String(system), host, port, namespace }))
+export function moveTo<Owner extends object>(owner: Owner, namespace: string, read: (owner: Owner) => Address): void {
+  byOwner.set(owner, endpointAt({ ...read(owner), namespace }))
 }
 
 /** The endpoint of an address. */

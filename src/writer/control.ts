@@ -22,6 +22,8 @@ export interface ControlOptions extends Omit<ActionsHost, 'isMainBlocked'> {
   recordInThreads(on: boolean): void
   note(fact: object): void
   warn(text: string): void
+  /** What is wrong with the settings is said by this process. */
+  saysSettings: boolean
 }
 
 const SPAN_LOOK_MS = 100
@@ -46,7 +48,7 @@ export class Control {
     this.options = options
     this.host = { ...options, isMainBlocked: () => this.isMainBlocked() }
     const { triggers, problems } = parseTriggers(options.triggers)
-    if (problems.length > 0) options.warn(`PERF_TRIGGERS: ${problems.join('; ')}. The other triggers work.`)
+    if (problems.length > 0 && options.saysSettings) options.warn(`PERF_TRIGGERS: ${problems.join('; ')}. The other triggers work.`)
     this.engine = new TriggerEngine({
       triggers,
       run: (action, cause) => this.run(action, cause, () => {}),

@@ -40,6 +40,8 @@ interface Settings {
   redact: string[]
   maxBytes: number
   log: string
+  /** What is wrong with the settings is said by this process. */
+  saysSettings: boolean
   given: Record<string, string>
   ringChannel: string
   /** The session was given to this process (`perf-agent run`): it exists even without a span. */
@@ -287,6 +289,7 @@ function createControl(): Control {
   return new Control({
     probe: settings.probe,
     triggers: settings.triggers,
+    saysSettings: settings.saysSettings,
     sessionDir: settings.process.sessionDir,
     instance: settings.process.instance,
     builders,
@@ -398,7 +401,7 @@ remote = createControl()
 for (const builder of builders) remote.watchSpans(builder)
 const metrics = startMetrics()
 const stalls = watchStalls()
-for (const problem of problems) warn(problem)
+if (settings.saysSettings) for (const problem of problems) warn(problem)
 Atomics.store(control, WriterWord.state, WriterState.ready)
 keepTicking({
   tick,

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { versionsFor } from '../../scripts/install-versions.mjs'
 import { nodeMajor } from '../support/node-under-test.ts'
 import { record } from '../support/record.ts'
-import { describeWithService, rabbitmq, runName } from '../support/services.ts'
+import { describeWithService, rabbitmq, redis, runName } from '../support/services.ts'
 
 const newest = (library: string): string => `${library}@${versionsFor(library, nodeMajor()).at(-1)}`
 const SWITCH = `const recording = (on) => globalThis[Symbol.for('perf.agent.v1')].record(on)
@@ -117,4 +117,78 @@ void main()`,
     const processed = run.spans.filter(({ name }) => name.startsWith('process '))
     expect(processed.map(({ open, attributes }) => [open, attributes['perf.messaging.settled']])).toEqual([[false, 'ack']])
   })
+})
+
+await describeWithService(redis, 'Redis', () => {
+  const clients = versionsFor('@redis/client', nodeMajor())
+  it.each(clients)('the database that a client chose meanwhile (@redis/client %s)', async (version) => {
+    const run = await record({
+      packages: [`@redis/client@${version}`],
+      env: { ...redis.env, PERF_INTEGRATIONS: 'redis' },
+      app: `import { createClient } from '@redis/client'
+${SWITCH}
+async function main() {
+  const socket = { port: Number(process.env.REDIS_PORT) }
+  const chosen = createClient({ socket }), before = createClient({ socket, database: 4 }), refused = createClient({ socket })
+  recording(false)
+  await before.connect()
+  await before.select(5)
+  recording(true)
+  await before.exists('nothing')
+  await Promise.all([chosen.connect(), refused.connect()])
+  recording(false)
+  await chosen.select(3)
+  await refused.select(1e6).catch(() => {})
+  recording(true)
+  await chosen.strLen('nothing')
+  await refused.ttl('nothing')
+  recording(false)
+  const batch = chosen.multi()
+  if (batch.select) await batch.select(2).exists('nothing').exec()
+  recording(true)
+  await chosen.type('nothing')
+  await Promise.all([chosen, before, refused].map((client) => client.disconnect()))
+}
+void main()`,
+    })
+    expect([run.status, run.stderr, run.faults]).toEqual([0, '', []])
+    const databases = run.spans.filter(({ name }) => name !== 'CONNECT').map(({ name, attributes }) => [name, attributes['db.namespace']])
+    // Batches of 1.0.6 cannot select.
+    const afterBatch = version === '1.0.6' ? '3' : '2'
+    expect(databases).toEqual([
+      ['EXISTS', '5'],
+      ['STRLEN', '3'],
+      ['TTL', '0'],
+      ['TYPE', afterBatch],
+    ])
+  })
+
+  it.each(clients.filter((version) => !version.startsWith('1.')))(
+    'a client that was set back meanwhile (@redis/client %s)',
+    async (version) => {
+      const run = await record({
+        packages: [`@redis/client@${version}`],
+        env: { ...redis.env, PERF_INTEGRATIONS: 'redis' },
+        app: `import { createClient } from '@redis/client'
+${SWITCH}
+async function main() {
+  const client = createClient({ socket: { port: Number(process.env.REDIS_PORT) }, database: 1 })
+  await client.connect()
+  await client.select(3)
+  await client.exists('nothing')
+  recording(false)
+  await client.reset()
+  recording(true)
+  await client.strLen('nothing')
+  await client.close()
+}
+void main()`,
+      })
+      expect([run.status, run.stderr, run.faults]).toEqual([0, '', []])
+      const databases = run.spans
+        .filter(({ name }) => ['EXISTS', 'STRLEN'].includes(name))
+        .map(({ attributes }) => attributes['db.namespace'])
+      expect(databases).toEqual(['3', '1'])
+    },
+  )
 })

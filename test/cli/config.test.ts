@@ -73,6 +73,38 @@ it('names that nothing has, and exporters that are not there, are one line each,
   ])
 })
 
+const STARTS = `
+const { execFileSync, fork, spawnSync } = require('node:child_process')
+const { once } = require('node:events')
+const { Worker } = require('node:worker_threads')
+const own = { ...process.env, PERF_CPU: 'seldom' }
+async function main() {
+  if (process.argv[2] === 'child') return
+  await once(fork(__filename, ['child']), 'exit')
+  await once(new Worker('', { eval: true }), 'exit')
+  if (process.argv[2] === 'own') spawnSync(process.execPath, [...process.execArgv, __filename, 'child'], { env: own, stdio: 'inherit' })
+  execFileSync(process.execPath, [...process.execArgv, __filename, 'child'], { stdio: 'inherit' })
+}
+void main()`
+const WRONG = { PERF_CPU: 'often', PERF_TOOLS: '#x', PERF_TRIGGERS: 'nonsense', PERF_DISABLE: 'expres' }
+const linesOf = (stderr: string): string[] => stderr.trim().split('\n').map((line) => line.replace(/ is not.*|: .*/, '')) // prettier-ignore
+const SAID = ['[perf-agent] PERF_CPU=often', '[perf-agent] PERF_DISABLE', '[perf-agent] PERF_TOOLS', '[perf-agent] PERF_TRIGGERS']
+
+it('what is wrong with the settings is said once in a run, children and threads included', async () => {
+  const project = writeProject({ 'app.cjs': STARTS, 'empty.cjs': '' })
+  const { stderr } = await runNode(['--import', '@perf/agent', 'app.cjs'], { cwd: project, env: WRONG })
+  expect(linesOf(stderr).sort()).toEqual(SAID)
+  const command = ['run', '--', 'sh', '-c', 'node app.cjs; node empty.cjs; node app.cjs']
+  const behindShell = await runCli(command, { cwd: project, env: WRONG })
+  expect(linesOf(behindShell.stderr).sort()).toEqual(SAID)
+})
+
+it('a child whose settings are others says what is wrong with them', async () => {
+  const project = writeProject({ 'app.cjs': STARTS })
+  const { stderr } = await runNode(['--import', '@perf/agent', 'app.cjs', 'own'], { cwd: project, env: { PERF_CPU: 'often' } })
+  expect(linesOf(stderr)).toEqual(['[perf-agent] PERF_CPU=often', '[perf-agent] PERF_CPU=seldom'])
+})
+
 it('explains every setting in 80 columns', async () => {
   const config = [
     '-e',

@@ -23,6 +23,8 @@ await withRedisCluster('redis', async (cluster) => {
     { 'perf.cache.operation': 'set', 'perf.cache.bytes': isSize, 'perf.cache.ttl_ms': 60_000 },
     { payloads: ['db.query.parameters', 'cache.key'] },
   )
+  const connectNode: ExpectedSpan = { name: 'CONNECT', kind: 'client', attributes: { ...connection, ...node } }
+  const strLenElsewhere = command('STRLEN', failed('MOVED'), error)
   const operations = ['GET', 'STRLEN', 'EXISTS', 'TTL', 'TYPE', 'PTTL', 'LLEN']
   await testIntegration(redis, {
     scenario: 'redis-cluster',
@@ -35,10 +37,11 @@ await withRedisCluster('redis', async (cluster) => {
       keysOfTwoSlots: [command('ZDIFF', failed('CROSSSLOT'), error)],
       moved: (version) => [
         command('GET', { 'perf.cache.operation': 'get', 'db.response.status_code': 'MOVED' }, keyed),
-        { name: 'CONNECT', kind: 'client', attributes: { ...connection, ...node } },
+        connectNode,
         command('CLUSTER', {}, version.startsWith('1.') ? { payloads: [] } : {}),
         get(),
       ],
+      alone: [connectNode, command('STRLEN'), connectNode, strLenElsewhere, connectNode, strLenElsewhere],
       raw: [command('STRLEN')],
       transaction: [command('MULTI', { 'db.operation.batch.size': 3 })],
       pipeline: [command('PIPELINE EXISTS', { 'db.operation.batch.size': 2 })],

@@ -60,6 +60,18 @@ export async function moved() {
   return cluster.get('moved')
 }
 
+/** Clients of one node each, that read only: where the key is elsewhere, nobody asks there. */
+export async function alone() {
+  const answers = []
+  for (const port of ports) {
+    const one = createClient({ url: `redis://127.0.0.1:${port}`, readonly: true })
+    await one.connect()
+    answers.push(await one.strLen('alone').catch((error) => error.message.split(' ')[0]))
+    await one.disconnect()
+  }
+  return answers
+}
+
 export async function raw() {
   return cluster.sendCommand('a', true, ['STRLEN', 'a'])
 }
