@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { nodeMajor, repositoryRoot } from '../support/node-under-test.ts'
 import { agentRoot } from '../support/record.ts'
+import { readSession } from '../support/read-session.ts'
 import { importUrl, requireFile, runNode, sessionsIn, writeProject, type Ran } from '../support/run-node.ts'
 
 // Lives long enough to hear that a thread died, and uses what the agent would wrap.
@@ -94,6 +95,19 @@ describe.each(Object.entries(BREAKAGES))('%s', (_name, { breaks, args = [], says
 function permission(...allowed: string[]): string[] {
   return [nodeMajor() >= 24 ? '--permission' : '--experimental-permission', ...allowed, ...(nodeMajor() >= 26 ? ['--allow-net'] : [])]
 }
+
+it('stores spans where no code may be made of strings', async () => {
+  const cwd = writeProject({
+    'app.cjs': `const { span } = require('@perf/agent/api')
+setInterval(() => span('tick', () => {}), 10)
+setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1500)`,
+  })
+  const run = await runNode(['--disallow-code-generation-from-strings', '--import', '@perf/agent', 'app.cjs'], { cwd })
+  // Killed: nothing is stored but what the writer stored in time.
+  expect([run.signal, run.stderr]).toEqual(['SIGKILL', ''])
+  const [session = NO_SESSION] = sessionsIn(cwd)
+  expect(readSession(session).spans.length).toBeGreaterThan(20)
+})
 
 /** Node's own words on an experimental flag. */
 function withoutWarnings(stderr: Ran['stderr']): string {
