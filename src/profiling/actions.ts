@@ -26,7 +26,9 @@ export interface ActionsHost {
 }
 
 const INTERVAL_US = 1000
+/** Of a window of 10 s; of a longer one so many more that it gives about as many samples, each of which is kept until its end. */
 const HEAP_SAMPLE_BYTES = 128 * 1024
+const HEAP_SAMPLE_WINDOW_MS = 10_000
 /** How long a profile of the main thread itself may come late: its loop was blocked meanwhile. */
 const MAX_LATE_MS = 30_000
 /** Idle threads give no profile, blocked ones a late one. */
@@ -121,7 +123,12 @@ async function sampleHeap(ms: number, host: ActionsHost): Promise<string> {
     const running = await connection.post<{ profile: object }>('HeapProfiler.getSamplingProfile')
     if (running !== undefined) return `allocations of the last seconds in heap/${host.storeHeapProfile(running.profile)}`
     await connection.post('HeapProfiler.enable')
-    await connection.post('HeapProfiler.startSampling', { samplingInterval: HEAP_SAMPLE_BYTES })
+    await connection.post('HeapProfiler.startSampling', {
+      samplingInterval: Math.round(HEAP_SAMPLE_BYTES * Math.max(1, ms / HEAP_SAMPLE_WINDOW_MS)),
+      // Else V8 forgets what a collection frees, which is nearly all that is allocated.
+      includeObjectsCollectedByMajorGC: true,
+      includeObjectsCollectedByMinorGC: true,
+    })
     await waitUntil(() => false, ms)
     const stopped = await connection.post<{ profile: object }>('HeapProfiler.stopSampling')
     if (stopped === undefined) throw new Error('the main thread gave no heap profile')

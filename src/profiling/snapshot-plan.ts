@@ -58,7 +58,8 @@ export function planSnapshot(heap: HeapUse, room: MemoryRoom, experience: Snapsh
 function refusalOf({ heapUsedBytes, objects, neededBytes, availableBytes, limitedBy, limitBytes }: Omit<SnapshotPlan, 'refusal'>): string {
   const limit =
     limitedBy === 'machine' ? `the machine has ${megabytes(limitBytes)}` : `the control group is limited to ${megabytes(limitBytes)}`
-  return `a heap of ${megabytes(heapUsedBytes)} (up to ${objects.toLocaleString('en-US')} objects) needs about ${megabytes(neededBytes)} more memory for a snapshot, and ${megabytes(availableBytes)} are free (${limit})`
+  const spare = neededBytes > availableBytes ? '' : `, with a reserve of ${Math.round((SPARE - 1) * 100)} % for the app`
+  return `a heap of ${megabytes(heapUsedBytes)} (up to ${objects.toLocaleString('en-US')} objects) needs about ${megabytes(neededBytes)} more memory for a snapshot${spare}, and ${megabytes(availableBytes)} are free (${limit})`
 }
 
 /** Binary megabytes or gigabytes. */

@@ -17,6 +17,11 @@ describe('the plan of a heap snapshot', () => {
     )
   })
 
+  it('names the reserve where that is what does not fit', () => {
+    const plan = planSnapshot({ usedBytes: 42 * MB, largeBytes: 0 }, room)
+    expect(plan.refusal).toContain('needs about 473 MB more memory for a snapshot, with a reserve of 15 % for the app, and 512 MB are free')
+  })
+
   it('allows what fits, and says how long the app will stand still', () => {
     expect(planSnapshot({ usedBytes: 20 * MB, largeBytes: 0 }, room)).toMatchObject({ refusal: undefined, objects: 524_288, pauseMs: 1311 })
   })

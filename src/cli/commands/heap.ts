@@ -5,6 +5,7 @@ import { allocations } from '../../analysis/heap-report.ts'
 import { readClassTable } from '../../store/heap/class-table.ts'
 import { heapProfileFiles } from '../../store/heap/heap-profile-file.ts'
 import { writeDecompressed } from '../../store/heap/snapshot-file.ts'
+import type { Session } from '../../store/session.ts'
 import { findSnapshot, sessionSnapshots } from '../../store/heap/session-snapshots.ts'
 import type { CommonOptions } from '../command.ts'
 import { findSession, openNamedSession } from '../open.ts'
@@ -50,19 +51,26 @@ async function top(options: HeapOptions, limit: number): Promise<void> {
     const data = await allocations(reader, limit)
     const text = allocationTables(terminalOf(), data)
     if (options.json === true) printJson(data)
-    else process.stdout.write(text === '' ? `${reader.session.name} has no heap profile: PERF_HEAP=sampling records one.\n` : `${text}\n`)
+    else process.stdout.write(text === '' ? `${reader.session.name} ${nothingAllocated(reader.session)}\n` : `${text}\n`)
   } finally {
     reader.close()
   }
 }
 
-/** A snapshot, or with `profile` the heap profile of the main thread, as Chrome's developer tools load it. */
+function nothingAllocated(session: Session): string {
+  return heapProfileFiles(session).length > 0
+    ? 'has a heap profile without a sample: hardly anything was allocated meanwhile.'
+    : 'has no heap profile: PERF_HEAP=sampling records one, perf-agent profile --heap one of a running process.'
+}
+
+/** A snapshot, or with `profile` the heap profile of the main thread (of several windows the last), as Chrome's developer tools load it. */
 async function exportFile(words: string[], options: HeapOptions): Promise<void> {
   const [which, target, ...more] = words
   if (which === undefined || target === undefined || more.length > 0)
     throw new UsageError('Give a snapshot or `profile`, and the file to write: perf-agent heap export last heap.heapsnapshot.')
   if (existsSync(target)) throw new UsageError(`${target} is there already; give another name.`)
-  const profile = which === 'profile' ? heapProfileFiles(findSession(options)).find(({ thread }) => thread === 0) : undefined
+  const profiles = which === 'profile' ? heapProfileFiles(findSession(options)).filter(({ thread }) => thread === 0) : []
+  const profile = profiles.find(({ isPart }) => !isPart) ?? profiles.at(-1)
   if (which === 'profile' && profile === undefined) throw new UsageError('The session has no heap profile: PERF_HEAP=sampling records one.')
   await writeDecompressed(profile?.path ?? fileOf(which, options), target)
   process.stdout.write(
