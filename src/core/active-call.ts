@@ -29,6 +29,7 @@ function makePlan(target: AnyTarget) {
     key: target.key,
     outermost: target.outermost === true,
     insideOnly: target.insideOnly === true,
+    outsideAiCall: target.outsideAiCall === true,
     bindsCallback: target.bindsCallback === true,
     dispatched: target.dispatched === true,
     follows: target.follows === true,

@@ -20,7 +20,7 @@ import type {
 import { subscribeLog, wrapLog } from './log.ts'
 import { wrapItems } from './items.ts'
 import { subscribeMessages } from './messages.ts'
-import { patchPath, readPath } from './patch.ts'
+import { readPath } from './patch.ts'
 import { patchThrough } from './reveal.ts'
 import { wrapRouting } from './routes.ts'
 import type { Span } from './span.ts'
@@ -209,10 +209,7 @@ export class Engine {
       const routing = target.route === undefined ? wrapper : wrapRouting(wrapper, target.route, name, module, runtime)
       return target.finds === undefined ? routing : wrapFinding(routing, target.finds, kind, name, module, runtime)
     }
-    const patched = patchThrough(exports, target, wrap)
-    // The same function under another name must stay the same.
-    for (const path of (target.type === 'target' && target.also) || []) patchPath(exports, path, wrap)
-    return patched
+    return patchThrough(exports, target, wrap)
   }
 
   /** Spans from a TracingChannel that the library publishes itself. The span lives in a WeakMap keyed by the event's message. */

@@ -141,7 +141,7 @@ export interface Target<S extends CallShape = CallShape> {
   /** A file inside the package without extension (`lib/client`); default: the package's entry points. */
   file?: string | RegExp
   versions: string
-  /** Other paths to the very same function, where a library has several names for it. */
+  /** Other paths to the very same function, where a library has several names for it; of a path that leads through a call: to the one that is called. */
   also?: readonly string[]
   /** Only in this one of the integration's modules. */
   module?: string
@@ -206,6 +206,8 @@ export interface Target<S extends CallShape = CallShape> {
   insideOnly?: boolean
   /** No span of this target inside a span of the same integration (an API that calls itself). */
   outermost?: boolean
+  /** No span of this target right below the same model call, recorded where it is given: no span while an AI call is open. */
+  outsideAiCall?: boolean
   /** Tells what became of a span that is open already: `start` is called also when recording was switched off meanwhile. What it gives is left then. */
   follows?: boolean
 }

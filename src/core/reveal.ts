@@ -42,11 +42,22 @@ const hops = new WeakMap<object, Hop[]>()
 const watched = new WeakMap<AnyFunction, Watched>()
 
 /** As `patchPath`, for a definition whose path may lead through calls; what those reveal is patched before anyone else has it. */
-export function patchThrough(exports: unknown, definition: { path: string }, wrap: (original: AnyFunction) => AnyFunction): number {
-  if (!definition.path.includes('(')) return patchPath(exports, definition.path, wrap)
+export function patchThrough(
+  exports: unknown,
+  definition: { path: string; also?: readonly string[] },
+  wrap: (original: AnyFunction) => AnyFunction,
+): number {
+  const { path, also = [] } = definition
+  const isThrough = path.includes('(')
   let known = hops.get(definition)
-  if (known === undefined) hops.set(definition, (known = parseHops(definition.path)))
-  return follow(exports, definition, known, 0, wrap)
+  if (isThrough && known === undefined) hops.set(definition, (known = parseHops(path)))
+  const patched = known === undefined ? patchPath(exports, path, wrap) : follow(exports, definition, known, 0, wrap)
+  // The same function under another name must stay the same.
+  for (const other of also) {
+    if (known === undefined) patchPath(exports, other, wrap)
+    else follow(exports, definition, [{ ...(known[0] as Hop), path: other }, ...known.slice(1)], 0, wrap)
+  }
+  return patched
 }
 
 function follow(

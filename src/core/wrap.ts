@@ -3,6 +3,7 @@ import { currentSpan, runWith, switchObserver } from './context.ts'
 import { disguise, wrapOnce, type Invoke } from './disguise.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
 import type { Call, LoadedModule, TellsAiCall } from './integration.ts'
+import { isAiCall } from './recorder.ts'
 import type { Runtime } from './runtime.ts'
 import { seeingCalls, takeThrown } from './see-thrown.ts'
 import type { Ending } from './settle/ending.ts'
@@ -41,7 +42,7 @@ export function targetInvoke(
   madeOf?: readonly unknown[],
 ): Invoke {
   const plan = planOf(target)
-  const { settles, key, outermost, insideOnly, returned, settled, callersContext, dispatched, events, follows } = plan
+  const { settles, key, outermost, insideOnly, outsideAiCall, returned, settled, callersContext, dispatched, events, follows } = plan
   const isKeyed = key !== undefined || madeOf !== undefined
   return (self, args) => {
     if (events !== undefined && !isOneOf(events, args[0])) return reflectApply(original, self, args)
@@ -49,7 +50,9 @@ export function targetInvoke(
     const call: Call = isKeyed ? { self, args, module, key: key ?? '', madeOf } : { self, args, module }
     const parent = currentSpan()
     const active =
-      (outermost && parent?.integration === integration && !parent.ended) || (insideOnly && !isGoingOn(parent))
+      (outermost && parent?.integration === integration && !parent.ended) ||
+      (insideOnly && !isGoingOn(parent)) ||
+      (outsideAiCall && parent !== undefined && isAiCall(parent))
         ? undefined
         : beginCall(call, plan, layer, integration, parent, runtime)
     if (active === undefined) {

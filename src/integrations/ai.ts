@@ -1,5 +1,5 @@
 import { channel, defineIntegration, target } from '../core/integration.ts'
-import type { Attributes, Call, Outcome, SpanEnd, SpanStart, StreamReading } from '../core/integration.ts'
+import type { Attributes, Call, Outcome, SpanEnd, SpanStart, StreamReading, Target } from '../core/integration.ts'
 import { isAbortError } from '../core/settle/stream-meter.ts'
 import { MODEL_CALL, STREAM, TOOL_CALL } from '../semantics/ai-attributes.ts'
 import { aiStart, countOf, usageAttributes } from '../semantics/ai.ts'
@@ -71,7 +71,9 @@ const resultStream = {
 
 export default defineIntegration({
   name: 'ai',
-  module: 'ai',
+  module: ['ai', '@ai-sdk/gateway'],
+  // What version 7 hands to it is on the channel.
+  through: [{ module: '@ai-sdk/gateway', versions: '>=4.0.0 <5', by: 'ai' }],
   kind: 'ai',
   records: {
     spans: [
@@ -121,6 +123,8 @@ export default defineIntegration({
     ...handed('streamObject', ALL, '0', { model: 'doStream' }),
     ...agent('Experimental_Agent', '>=5.0.0 <6', '>=5.0.0 <6'),
     ...agent('ToolLoopAgent', '>=6.0.0 <8', '>=6.0.0 <7'),
+    gateway('doGenerate'),
+    gateway('doStream'),
     channel<Message>({
       name: 'ai:telemetry',
       versions: '>=7.0.0 <8',
@@ -135,6 +139,7 @@ export default defineIntegration({
 /** A function of the SDK: any number of model calls and tools. */
 function operation(path: string, versions: string, isStream = false) {
   return target<{ args: [options: Options]; result: Result }>({
+    module: 'ai',
     path,
     versions,
     settles: isStream ? 'stream' : 'promise',
@@ -176,6 +181,7 @@ function streamEnd(outcome: Outcome): SpanEnd | undefined {
 
 function embedding(path: string) {
   return target<{ args: [options: Options]; result: EmbedResult }>({
+    module: 'ai',
     path,
     versions: BEFORE_7,
     settles: 'promise',
@@ -210,11 +216,24 @@ function handed(
   root: string,
   { model, tools = false }: { model: 'doGenerate' | 'doStream'; tools?: boolean },
 ) {
-  const isStream = model === 'doStream'
-  const ofModel = target<{ self: Model; args: [options: ModelOptions]; result: ModelResult }>({
-    path,
-    versions,
-    given: `${root}.model.${model}`,
+  const ofModel = target({ module: 'ai', path, versions, given: `${root}.model.${model}`, ...modelCall(model === 'doStream') })
+  return tools ? [ofModel, handedTools(path, versions, root)] : [ofModel]
+}
+
+/** A model that is given as text (`'openai/gpt-4o'`), or that `prepareStep` puts in its place: the gateway's own, where no other place recorded its call. */
+function gateway(method: 'doGenerate' | 'doStream') {
+  return target({
+    module: '@ai-sdk/gateway',
+    path: `gateway.languageModel().${method}`,
+    also: ['gateway.chat'],
+    versions: '>=1.0.0 <4',
+    outsideAiCall: true,
+    ...modelCall(method === 'doStream'),
+  })
+}
+
+function modelCall(isStream: boolean): Pick<Target<ModelCall>, 'settles' | 'start' | 'end' | 'stream'> {
+  return {
     settles: isStream ? 'stream' : 'promise',
     start: ({ self, args: [options] }) => modelCallStart(self, options),
     end(_, outcome) {
@@ -222,12 +241,18 @@ function handed(
       return isStream ? undefined : modelCallEnd(outcome.result)
     },
     ...(isStream && { stream: modelStream }),
-  })
-  return tools ? [ofModel, handedTools(path, versions, root)] : [ofModel]
+  }
+}
+
+interface ModelCall {
+  self: Model
+  args: [options: ModelOptions]
+  result: ModelResult
 }
 
 function handedTools(path: string, versions: string, root: string) {
   return target<{ args: [input: unknown, options?: { toolCallId?: unknown }] }>({
+    module: 'ai',
     path,
     versions,
     given: `${root}.tools.*.execute`,
@@ -248,6 +273,7 @@ function agent(path: string, versions: string, handsOver: string) {
   return [
     ...(['generate', 'stream'] as const).map((method) =>
       target<{ self: Agent; result: Result }>({
+        module: 'ai',
         path: `${path}.prototype.${method}`,
         versions,
         settles: method === 'stream' ? 'stream' : 'promise',

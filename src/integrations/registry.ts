@@ -2,7 +2,7 @@
 import type { RegistryEntry } from '../core/engine.ts'
 
 export const registry: readonly RegistryEntry[] = [
-  { name: 'ai', modules: ['ai'], kind: 'ai' },
+  { name: 'ai', modules: ['ai', '@ai-sdk/gateway'], kind: 'ai' },
   { name: 'amqplib', modules: ['amqplib'], kind: 'messaging' },
   { name: 'anthropic', modules: ['@anthropic-ai/sdk'], kind: 'ai' },
   { name: 'bedrock', modules: ['@aws-sdk/client-bedrock-runtime'], kind: 'ai' },

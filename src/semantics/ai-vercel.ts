@@ -65,6 +65,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   google: 'gcp.gemini',
   'google.vertex': 'gcp.vertex_ai',
   'amazon-bedrock': 'aws.bedrock',
+  gateway: 'vercel_ai_gateway',
   azure: 'azure.ai.openai',
   'azure-openai': 'azure.ai.openai',
   mistral: 'mistral_ai',
@@ -233,11 +234,12 @@ export function streamedErrorEnd(error: unknown, attributes: Attributes = {}): S
 export function vercelErrorEnd(error: unknown): SpanEnd | undefined {
   if (isAbortError(error)) return { status: 'unset' }
   if (typeof error !== 'object' || error === null) return undefined
-  const { statusCode, responseHeaders, data, message } = error as ApiCallError
+  const { statusCode, responseHeaders, data, message, type } = error as ApiCallError
   if (typeof statusCode !== 'number' && data === undefined) {
     return { ...apiErrorEnd(error), ...(typeof message === 'string' && { exceptionMessage: maskQuotedValues(message) }) }
   }
-  const code = data?.error?.code ?? data?.error?.type
+  // What the gateway throws has no body but a type of its own: `model_not_found`.
+  const code = data?.error?.code ?? data?.error?.type ?? type
   return {
     attributes: { 'http.response.status_code': count(statusCode), 'perf.ai.retry_after_ms': retryAfterMs(responseHeaders) },
     errorType: typeof code === 'string' && code !== '' ? code : undefined,
@@ -250,4 +252,5 @@ interface ApiCallError {
   responseHeaders?: unknown
   data?: { error?: { code?: unknown; type?: unknown } }
   message?: unknown
+  type?: unknown
 }

@@ -149,9 +149,30 @@ function agentSpan(version: string, name: string, attributes: Attributes, steps:
   return [{ name, layer: 'workflow', kind: 'internal', attributes: { ...agentic, ...attributes }, children }]
 }
 
+/** Models that are given as text, or made by the gateway itself. */
+function gatewaySpans(version: string): ExpectedSpan[] {
+  if (majorOf(version) === 4 || majorOf(version) === 7) return []
+  const by = { 'gen_ai.provider.name': 'vercel_ai_gateway' }
+  const of = (model: string, attributes: Attributes, more: Partial<ExpectedSpan> = {}) =>
+    chat(version, { ...by, ...attributes }, more, model)
+  const answered = { 'gen_ai.response.finish_reasons': ['stop'], ...usage(version, 8, 4, 3, 1) }
+  const call = (name: string, model: string, attributes: Attributes, child: ExpectedSpan, more: Partial<ExpectedSpan> = {}) =>
+    root(name, { 'gen_ai.provider.name': undefined, 'gen_ai.request.model': model, ...attributes }, [child], more)
+  const failed = { 'error.type': 'model_not_found', 'http.response.status_code': 404 }
+  return [
+    call('generateText', 'none/such', failed, of('none/such', failed, { status: 'error', payloads: ['gen_ai.input.messages'] }), {
+      status: 'error',
+    }),
+    call('generateText', `openai/${MODEL}`, { 'perf.ai.steps': 1 }, of(`openai/${MODEL}`, answered)),
+    call('generateText', 'openai/gpt-4o', { ...by, 'perf.ai.steps': 1 }, of('openai/gpt-4o', answered)),
+    call('streamText', `openai/${MODEL}`, flow('complete'), of(`openai/${MODEL}`, { ...streamed('complete'), ...answered })),
+  ]
+}
+
 await testIntegration(ai, {
   scenario: 'ai',
   library: 'ai',
+  unsupported: ['ai', '@ai-sdk/gateway'],
   env: { OPENAI_TEST_URL: `${server.url}/v1` },
   operation: (i, version) => {
     const model = `gpt-${i}`
@@ -159,6 +180,7 @@ await testIntegration(ai, {
     return [root('generateText', { 'gen_ai.request.model': model, 'perf.ai.steps': 1 }, stepped(version, [[call]]))]
   },
   expect: {
+    gateway: gatewaySpans,
     text: (version) => [
       root(
         'generateText greeting',

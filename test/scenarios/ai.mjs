@@ -56,6 +56,47 @@ export async function text() {
   return [answer.text, answer.finishReason, Object.keys(options).every((key) => options[key] === before[key]), Object.keys(model)]
 }
 
+/** The gateway's address is fixed: it is answered here. Version 7 tells of its calls as of any other's. */
+export async function gateway() {
+  if (ai.gateway === undefined || ai.gateway.specificationVersion === 'v4') return undefined
+  const { fetch } = globalThis
+  const finish = {
+    finishReason: 'stop',
+    usage: { inputTokens: 8, outputTokens: 4, totalTokens: 12, cachedInputTokens: 3, reasoningTokens: 1 },
+  }
+  const parts = [
+    { type: 'text-start', id: '1' },
+    { type: 'text-delta', id: '1', delta: 'Hi' },
+    { type: 'text-end', id: '1' },
+    { type: 'finish', ...finish },
+  ]
+  globalThis.fetch = async (url, { headers }) => {
+    if (!String(url).endsWith('/language-model')) return new Response('{}', { headers: { 'content-type': 'application/json' } })
+    await delay(1)
+    const isStream = new Headers(headers).get('ai-language-model-streaming') === 'true'
+    const model = new Headers(headers).get('ai-language-model-id') ?? new Headers(headers).get('ai-model-id')
+    if (model === 'none/such')
+      return Response.json({ error: { message: `no model "${canary}"`, type: 'model_not_found' } }, { status: 404 })
+    if (!isStream) return Response.json({ content: [{ type: 'text', text: 'Hi' }], ...finish, warnings: [] })
+    return new Response(parts.map((part) => `data: ${JSON.stringify(part)}\n\n`).join(''), {
+      headers: { 'content-type': 'text/event-stream' },
+    })
+  }
+  process.env.AI_GATEWAY_API_KEY = canary
+  try {
+    const text = (model) => ai.generateText(ask('Hello', { model }))
+    const failed = await errorOf(() => text('none/such'))
+    return [
+      (await text('openai/gpt-4o-mini')).text,
+      (await text(ai.gateway('openai/gpt-4o'))).text,
+      await drain(ai.streamText(ask('Hello', { model: 'openai/gpt-4o-mini' })).textStream),
+      failed.length,
+    ]
+  } finally {
+    globalThis.fetch = fetch
+  }
+}
+
 export async function tools() {
   let self
   const lookup = toolOf(function ({ id }) {
