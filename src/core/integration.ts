@@ -189,7 +189,7 @@ export interface Target<S extends CallShape = CallShape> {
   bindsCallback?: boolean
   /** Where `start` gave no span: told what the function returned, to keep on it (`hiddenState`) what a later call needs. */
   returned?(call: Call<S>, result: ResultOf<S>): void
-  /** Likewise with `settles: 'promise'`: told how the promise settled. With `follows` also while recording is switched off. */
+  /** Likewise with `settles: 'promise'`: told how the promise settled, or what the function threw. With `follows` also while recording is switched off. */
   settled?(call: Call<S>, outcome: Outcome<ResultOf<S>>): void
   /**
    * Node itself calls it, so that what it throws is caught by nobody: the error passes through untouched, and Node prints the app's line as

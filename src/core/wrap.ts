@@ -2,7 +2,7 @@ import { beginCall, planOf, type ActiveCall, type AnyTarget, type Plan } from '.
 import { currentSpan, runWith, switchObserver } from './context.ts'
 import { disguise, wrapOnce, type Invoke } from './disguise.ts'
 import { guard, isSwitchedOff, noteFault } from './guard.ts'
-import type { Call, LoadedModule, TellsAiCall } from './integration.ts'
+import type { Call, LoadedModule, Outcome, TellsAiCall } from './integration.ts'
 import { isAiCall } from './recorder.ts'
 import type { Runtime } from './runtime.ts'
 import { seeingCalls, takeThrown } from './see-thrown.ts'
@@ -58,7 +58,7 @@ export function targetInvoke(
     if (active === undefined) {
       if (plan.bindsCallback) bindCallback(args, plan.callback, parent)
       if (settled !== undefined) {
-        return settlePromise({ end: (outcome) => guard(integration, () => settled(call, outcome)) }, reflectApply(original, self, args))
+        return tellingHowItSettled((outcome) => guard(integration, () => settled(call, outcome)), original, self, args)
       }
       if (returned === undefined) return reflectApply(original, self, args)
       const given: unknown = reflectApply(original, self, args)
@@ -109,6 +109,20 @@ export function targetInvoke(
         return observe(active, plan, call, result, parent, runtime)
     }
   }
+}
+
+function tellingHowItSettled(end: (outcome: Outcome) => void, original: AnyFunction, self: unknown, args: unknown[]): unknown {
+  const calls = seeingCalls()
+  let threw = true
+  let result: unknown
+  try {
+    result = calls.apply(original, self, args)
+    threw = false
+  } finally {
+    const thrown = threw ? takeThrown() : undefined
+    if (thrown !== undefined) end({ ok: false, error: thrown.error })
+  }
+  return settlePromise({ end }, result)
 }
 
 /** As `includes`, which costs a call. */

@@ -1,5 +1,5 @@
 import { defineIntegration, target } from '../core/integration.ts'
-import { setRoute } from '../core/request-route.ts'
+import { setRequestError, setRoute } from '../core/request-route.ts'
 
 interface Route {
   method: string
@@ -7,6 +7,7 @@ interface Route {
   handler: ((...args: unknown[]) => unknown) & { __COMPOSED_HANDLER?: (...args: unknown[]) => unknown }
 }
 interface Context {
+  error?: unknown
   /** What @hono/node-server hands on. */
   env?: { incoming?: unknown }
   req: {
@@ -23,7 +24,7 @@ function handlersOf(router: string, name: string): ReturnType<typeof target> {
     path: `${name}.prototype.add`,
     given: '2.0',
     versions: '>=3.12.0 <5',
-    settles: 'return',
+    settles: 'promise',
     follows: true,
     start({ args: [{ env, req }] }) {
       const request = env?.incoming
@@ -35,11 +36,17 @@ function handlersOf(router: string, name: string): ReturnType<typeof target> {
       if (route !== undefined) setRoute(request, route.path)
       return undefined
     },
+    settled({ args: [{ env, error: noted }] }, outcome) {
+      const request = env?.incoming
+      // A sub-app with an `onError` of its own notes what it answered there.
+      const error = outcome.ok ? noted : outcome.error
+      if (error !== undefined && error !== null && typeof request === 'object' && request !== null) setRequestError(request, error)
+    },
   })
 }
 
-// Every matching handler runs with the request's context, the last one is the route's. Hono answers an error with a response of its
-// `onError` before anything sees it, so the span knows the status only.
+// Every matching handler runs with the request's context, the last one is the route's. Hono answers what a handler throws with a response of
+// its `onError`: the request has the error where that turns out to be a failure.
 export default defineIntegration({
   name: 'hono',
   module: 'hono',

@@ -156,8 +156,10 @@ function gatewaySpans(version: string): ExpectedSpan[] {
   const of = (model: string, attributes: Attributes, more: Partial<ExpectedSpan> = {}) =>
     chat(version, { ...by, ...attributes }, more, model)
   const answered = { 'gen_ai.response.finish_reasons': ['stop'], ...usage(version, 8, 4, 3, 1) }
-  const call = (name: string, model: string, attributes: Attributes, child: ExpectedSpan, more: Partial<ExpectedSpan> = {}) =>
-    root(name, { 'gen_ai.provider.name': undefined, 'gen_ai.request.model': model, ...attributes }, [child], more)
+  const call = (name: string, model: string, attributes: Attributes, child: ExpectedSpan, more: Partial<ExpectedSpan> = {}) => ({
+    ...root(name, {}, [child], more),
+    attributes: { ...agentic, 'gen_ai.request.model': model, ...attributes },
+  })
   const failed = { 'error.type': 'model_not_found', 'http.response.status_code': 404 }
   return [
     call('generateText', 'none/such', failed, of('none/such', failed, { status: 'error', payloads: ['gen_ai.input.messages'] }), {

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
 import { testFramework } from '../support/web-framework.ts'
 
-testFramework({ library: 'hono', integration: 'hono', scenario: 'hono' }, ({ spanOf, childrenOf, recorded }) => {
+testFramework({ library: 'hono', integration: 'hono', scenario: 'hono' }, ({ spanOf, childrenOf, exceptionsOf, recorded }) => {
   it.each([
     ['/', '/'],
     ['/users/42', '/users/:id'],
     ['/files/a/b.txt', '/files/:name{.+\\.txt}'],
     ['/specific/me', '/specific/me'],
     ['/throws', '/throws'],
+    ['/failing/nested', '/failing/nested'],
     ['/chain', '/chain'],
     ['/any', '/any'],
     ['/admin/people', '/admin/:section'],
@@ -28,7 +29,16 @@ testFramework({ library: 'hono', integration: 'hono', scenario: 'hono' }, ({ spa
 
   it('makes 5xx an error', () => {
     expect(spanOf('/throws')).toMatchObject({ status: 'error', attributes: { 'http.response.status_code': 500, 'error.type': '500' } })
+    expect(spanOf('/failing/nested')).toMatchObject({
+      status: 'error',
+      attributes: { 'http.response.status_code': 503, 'error.type': '503' },
+    })
     expect(spanOf('/guarded/broken')).toMatchObject({ status: 'unset', attributes: { 'http.response.status_code': 418 } })
+  })
+
+  it('tells what a handler threw where that made the response a failure', () => {
+    const paths = ['/throws', '/rejects', '/failing/nested', '/guarded/broken', '/caught']
+    expect(paths.map(exceptionsOf)).toEqual([['thrown'], ['rejected'], ['nested'], [], []])
   })
 
   it('runs handlers in the context of their request, and makes no span of its own', () => {

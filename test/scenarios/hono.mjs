@@ -32,6 +32,17 @@ function build() {
   app.get('/throws', () => {
     throw new Error('thrown')
   })
+  app.get('/rejects', async () => {
+    await sleep(1)
+    throw new TypeError('rejected')
+  })
+  app.get('/caught', async (c) => {
+    try {
+      throw new Error('caught')
+    } catch {
+      return c.text('known', 500)
+    }
+  })
   app.get(
     '/chain',
     async (c, next) => next(),
@@ -55,6 +66,13 @@ function build() {
     throw new Error('inner')
   })
   app.route('/guarded', guarded)
+
+  const failing = new Hono()
+  failing.onError((error, c) => c.text(error.message, 503))
+  failing.get('/nested', async () => {
+    throw new RangeError('nested')
+  })
+  app.route('/failing', failing)
   return app
 }
 
@@ -85,6 +103,9 @@ async function main() {
     '/files/a/b.txt',
     '/specific/me',
     '/throws',
+    '/rejects',
+    '/caught',
+    '/failing/nested',
     '/chain',
     '/any',
     '/admin/people',
