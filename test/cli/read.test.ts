@@ -125,6 +125,13 @@ describe('sessions, trace, sync, doctor, config', () => {
     ])
   })
 
+  it('fits in 80 columns, the head of a trace with errors, too', async () => {
+    const [failed] = await json<{ trace_id: string }[]>('sql', "SELECT trace_id FROM spans WHERE status = 'error' LIMIT 1")
+    const { stdout } = await cli('trace', failed?.trace_id ?? '')
+    expect(stdout).toMatch(/\d+ spans, \d errors?$/m)
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+  })
+
   it('shows a trace by its id, by a span, by the beginning of either, and the slowest', async () => {
     const [span] = await json<{ span_id: string; trace_id: string }[]>(
       'sql',

@@ -9,7 +9,7 @@ import type { SessionReader } from '../../store/query.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession } from '../open.ts'
 import { criticalPathTable } from '../render/critical-path.ts'
-import { duration } from '../render/format.ts'
+import { counted, duration } from '../render/format.ts'
 import { spanLines } from '../render/logs.ts'
 import { aiCalls } from '../render/report-tables.ts'
 import { oneLine } from '../render/table.ts'
@@ -131,12 +131,13 @@ function render(
   return `${head}\n\n${lines.join('\n')}\n`
 }
 
-function traceHead(terminal: Terminal, facts: TraceFacts): string {
+function traceHead({ paint, width }: Terminal, facts: TraceFacts): string {
+  const state = facts.status === 'error' ? paint.red('error') : facts.status === 'open' ? 'still open' : ''
+  const what = `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}`
+  const counts = facts.errors > 0 ? `${counted(facts.spans, 'span')}, ${counted(facts.errors, 'error')}` : counted(facts.spans, 'span')
   return [
-    `${terminal.paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${facts.status === 'error' ? terminal.paint.red('error') : facts.status === 'open' ? 'still open' : ''}`.trimEnd(),
-    terminal.paint.dim(
-      `trace ${facts.trace_id}  ${facts.start_time.replace('T', ' ').slice(0, 23)}  ${facts.spans} span${facts.spans === 1 ? '' : 's'}${facts.errors > 0 ? `, ${facts.errors} error${facts.errors === 1 ? '' : 's'}` : ''}`,
-    ),
+    `${paint.bold(oneLine(facts.name))}  ${duration(facts.duration_ms)}  ${state}`.trimEnd(),
+    paint.dim(`${what}${what.length + 2 + counts.length > width ? '\n' : '  '}${counts}`),
   ].join('\n')
 }
 
