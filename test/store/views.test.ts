@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SCHEMA_VERSION } from '../../src/store/analytics/schema.ts'
 import { viewDocs } from '../../src/store/analytics/view-docs.ts'
 import { openSession, type SessionReader } from '../../src/store/query.ts'
 import { readSession } from '../../src/store/session.ts'
@@ -44,6 +45,17 @@ describe('the SQL views', () => {
     }
     await expect(`${HEAD}\n${sections.join('\n')}`).toMatchFileSnapshot('../../docs/sql-views.md')
   })
+
+  it('have their tables and the schema version in docs/session-folder.md', async () => {
+    const documented = readFileSync('docs/session-folder.md', 'utf8')
+    const [, section = ''] = documented.split('## SQL: session.duckdb\n')
+    expect(section).toContain(`\`schema_version\` (${SCHEMA_VERSION})`)
+    const [, listed = ''] = /\nTables: ([^.]+)\./.exec(section) ?? []
+    const tables = await reader.rows<{ table_name: string }>(
+      `SELECT table_name FROM duckdb_tables() WHERE schema_name = 'store' ORDER BY table_name`,
+    )
+    expect([...listed.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort()).toEqual(tables.map((row) => row.table_name))
+  })
 })
 
 const HEAD = `# SQL views
@@ -68,6 +80,7 @@ SELECT attributes->>'http.route', count(*) FROM spans WHERE layer = 'http' GROUP
   \`FILTER\`: write \`CASE WHEN … THEN duration_ms END\`.
 - **Examples**: \`top_traces(trace_key, duration_ms)\` gives the ids of up to three traces, the largest first, ties in the order of their ids, without keeping
   a list of all. Rows whose key is null are left out.
+- **Attributes**: \`(attributes->>'http.route') = '/chat'\`, with parentheses: DuckDB would compare first.
 - **Large sessions** (millions of spans): join on \`span_key\`, \`parent_key\` and \`trace_key\`; the ids are text that is made when asked for. \`traces\` and
   \`self_ms\` are computed by sync and only read. Every view over spans has the keys, so \`ai_calls\` needs no join with \`spans\` to find its caller:
   \`FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key\`. Each \`attributes->>'…'\` reads the JSON of a span again: narrow down by \`layer\`
