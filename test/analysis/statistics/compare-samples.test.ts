@@ -9,7 +9,7 @@ describe('what two groups say', () => {
   test('medians, percentiles, means and the effect are those of the definitions', () => {
     const a = plain([3, 1, 2, 8, 5, 4])
     const b = plain([2, 9, 7, 5, 6])
-    const result = compareSamples(a, b)
+    const result = compareSamples(a, b, { takesTurns: true })
     const pairs = a.flatMap((x) => b.map((y) => Math.sign(y.value - x.value)))
     expect(result.effect).toBeCloseTo(pairs.reduce<number>((sum, sign) => sum + sign, 0) / pairs.length, 12)
     expect(result.medians).toEqual([3.5, 6])
@@ -22,8 +22,8 @@ describe('what two groups say', () => {
     // Hollander and Wolfe, Nonparametric Statistical Methods (1973), p. 69: W = 35, p = 0.2544.
     const a = plain([0.8, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46])
     const b = plain([1.15, 0.88, 0.9, 0.74, 1.21])
-    expect(compareSamples(a, b).p).toBeGreaterThan(0.24)
-    const apart = compareSamples(plain([3, 1, 5, 2, 4]), plain([8, 10, 6, 9, 7]))
+    expect(compareSamples(a, b, { takesTurns: true }).p).toBeGreaterThan(0.24)
+    const apart = compareSamples(plain([3, 1, 5, 2, 4]), plain([8, 10, 6, 9, 7]), { takesTurns: true })
     // 2 of the 252 ways to part ten numbers.
     expect(apart.p).toBeCloseTo(2 / 252, 2)
     expect(apart).toMatchObject({ effect: 1, verdict: 'slower' })
@@ -118,6 +118,12 @@ describe('calls that depend on each other', () => {
     expect(found.filter((verdict) => verdict === 'slower').length).toBeGreaterThanOrEqual(45)
   })
 
+  test('of a handful of calls a side, what lies far apart is told, and what resembles its neighbours is not', () => {
+    expect(compareSamples(plain([3, 1, 6, 2, 5, 4]), plain([43, 41, 46, 42, 45, 44])).verdict).toBe('slower')
+    expect(compareSamples(plain([1, 2, 3, 4, 5, 6]), plain([7, 8, 9, 10, 11, 12])).verdict).toBe('not enough data')
+    expect(compareSamples(plain([1, 2, 3, 4, 5, 6]), plain([7, 8, 9, 10, 11, 12]), { takesTurns: true }).verdict).toBe('slower')
+  })
+
   test('what is not judged counts in no correction for many', () => {
     const random = seeded(16)
     const judged = compareSamples(lognormal(random, 200), lognormal(random, 200, 1.5))
@@ -140,6 +146,10 @@ describe('under the null, two halves of 200 recordings', () => {
     ['lognormal', lognormal, 1000],
     ['bimodal', bimodal, 1000],
     ['autocorrelated', autocorrelated(0.5), 1000],
+    ['strongly autocorrelated, a handful', autocorrelated(0.95), 12],
+    ['strongly autocorrelated, two handfuls', autocorrelated(0.95), 20],
+    ['autocorrelated at 0.8, a handful', autocorrelated(0.8), 12],
+    ['autocorrelated at 0.8, some more', autocorrelated(0.8), 16],
     ['strongly autocorrelated, few', autocorrelated(0.95), 40],
     ['strongly autocorrelated, some', autocorrelated(0.95), 80],
     ['autocorrelated at 0.8, few', autocorrelated(0.8), 40],
@@ -172,7 +182,7 @@ describe('many comparisons', () => {
   })
 
   test('Holm, and Benjamini and Hochberg', () => {
-    const base = compareSamples(plain([3, 1, 5, 2, 6, 4]), plain([3, 1, 5, 2, 6, 4]))
+    const base = compareSamples(plain([3, 1, 5, 2, 6, 4]), plain([3, 1, 5, 2, 6, 4]), { takesTurns: true })
     const given = [0.01, 0.04, 0.03, 0.005].map((p) => ({ ...base, p }))
     // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm') and 'BH'
     expect(adjustComparisons(given).map(({ p }) => Number(p.toFixed(6)))).toEqual([0.03, 0.06, 0.06, 0.02])
