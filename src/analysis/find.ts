@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { SessionReader } from '../store/query.ts'
 import type { Draft, Finding, FindingCost, FindingKind, SessionFacts, Severity } from './finding.ts'
+import { withPlaces } from './find-places.ts'
 import { findingKinds } from './findings/registry.ts'
 
 const RANK: Record<Severity, number> = { high: 0, medium: 1, low: 2 }
@@ -17,7 +18,8 @@ export async function findAll(reader: SessionReader, kinds: readonly FindingKind
     }
   }
   await (kinds.some(({ sql }) => /\bcache(?:s|_ops)\b/.test(sql)) ? reader.withCacheOps(run) : run())
-  return findings.sort(
+  const placed = await withPlaces(reader, findings)
+  return placed.sort(
     (a, b) =>
       RANK[a.severity] - RANK[b.severity] ||
       (b.cost.total_ms ?? 0) - (a.cost.total_ms ?? 0) ||

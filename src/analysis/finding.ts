@@ -66,6 +66,7 @@ export interface Draft {
   /** Spans whose own CPU time, as far as it was sampled, is its cost in CPU where `cost` gives none; `share` of it, 0 to 1. */
   cpu?: { layer: string; name: string; share?: number }
   traces?: readonly (string | null)[]
+  /** When left out: looked up by the facts `call`, `second`, `first`, `statement`, `most_time_in`, `tool`, `span`, `name`, `parent` and `caller`, which name spans of the first trace. */
   places?: Place[]
   facts?: Record<string, Json>
   /** When left out: the query of the kind. */

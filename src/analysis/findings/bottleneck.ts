@@ -52,7 +52,7 @@ export default defineFinding<Row>({
       cpu: { layer: row.layer, name: row.name },
       traces: row.traces,
       places: row.file === null ? [] : [{ file: row.file, line: row.line, function: row.name }],
-      facts: { share: row.share, p50_ms: row.p50_ms, found_by: row.by, traces_looked_at: row.sampled },
+      facts: { name: row.name, share: row.share, p50_ms: row.p50_ms, found_by: row.by, traces_looked_at: row.sampled },
       ...(row.by === 'self time' ? {} : { query: callsOf(row) }),
       advice: `Whatever else gets faster, the whole cannot get faster by more than the rest. \`perf-agent what-if '${row.layer}.${row.name}' -50%\` shows what half of it would bring.`,
     })),

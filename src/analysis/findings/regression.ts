@@ -25,7 +25,7 @@ export default defineFinding<NameOverSessions>({
         traces: metric === 'errors' ? of.failedTraces : of.traces,
         query: `SELECT ${word.columns} FROM ${word.view} WHERE ${word.view === 'spans' ? `layer = ${sqlText(of.layer)} AND ` : ''}name = ${sqlText(of.name)}${word.where ?? ''}`,
         facts: {
-          layer: of.layer, metric, ...word.facts(regression), interval_percent: regression.interval.map((share) => (Number.isFinite(share) ? Math.round(share * 1000) / 10 : null)),
+          layer: of.layer, name: of.name, metric, ...word.facts(regression), interval_percent: regression.interval.map((share) => (Number.isFinite(share) ? Math.round(share * 1000) / 10 : null)),
           sessions_before: against.map(({ session }) => session), since: since.session,
           commit_before: against.at(-1)?.git_commit ?? null, commit: since.git_commit,
         },
