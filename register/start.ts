@@ -181,7 +181,12 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
   }
   if (!isMainThread)
     guard('commands', () =>
-      followCommands(shared.control, { profileFor: (ms) => profiling.profileFor(ms), record: (on) => (runtime.recording = on) }),
+      followCommands(shared.control, threadId, {
+        profileFor: (ms) => profiling.profileFor(ms),
+        record: (on) => (runtime.recording = on),
+        offerHeap: (number) =>
+          (ownRequire('./thread-heap.cjs') as typeof import('../src/profiling/offer-heap.ts')).offerHeap(number, guard),
+      }),
     )
   const watchChannels = guard('messages', () => carryMessages(shared.messages, runtime, bootFile))
   const registry = allIntegrations.filter(({ name, optIn }) => optIn !== true || [...config.optIn, ...config.integrations].includes(name))

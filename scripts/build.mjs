@@ -51,6 +51,7 @@ try {
         'hot-store': 'src/store/hot/write.ts',
         cpu: 'src/profiling/cpu.ts',
         'heap-sampling': 'src/profiling/heap-sampling.ts',
+        'thread-heap': 'src/profiling/offer-heap.ts',
         'async-tasks': 'src/profiling/async-tasks.ts',
         'heap-snapshot-worker': 'src/writer/heap-snapshot-worker.ts',
         'tool-transform': 'loaders/tool-transform.ts',

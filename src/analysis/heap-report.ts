@@ -23,7 +23,7 @@ export async function heapReport(reader: SessionReader, limit: number): Promise<
     snapshots: counted?.snapshots ?? 0,
     growth:
       await reader.rows(`WITH ends AS (SELECT process, arg_min(snapshot, time) AS first, arg_max(snapshot, time) AS last FROM heap_classes
-        GROUP BY process HAVING count(DISTINCT snapshot) > 1)
+        WHERE thread = 0 GROUP BY process HAVING count(DISTINCT snapshot) > 1)
       SELECT class, coalesce(sum(count) FILTER (snapshot = first), 0)::BIGINT AS count_before, coalesce(sum(count) FILTER (snapshot = last), 0)::BIGINT AS count_after,
         (coalesce(sum(self_bytes) FILTER (snapshot = last), 0) - coalesce(sum(self_bytes) FILTER (snapshot = first), 0))::BIGINT AS bytes_change
       FROM heap_classes h JOIN ends ON h.process IS NOT DISTINCT FROM ends.process GROUP BY class HAVING bytes_change > 0

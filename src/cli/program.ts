@@ -239,7 +239,8 @@ action(
   )
     .argument('[words...]', '`list`, `show <n>`, or `diff` and two numbers (or one name: its first and its last)')
     .option('--limit <n>', 'rows at most', '40')
-    .option('--pid <pid>', 'which process, where several run'),
+    .option('--pid <pid>', 'which process, where several run')
+    .option('--thread <id>', 'heap snapshot of this worker thread'),
   async () => (await import('./commands/snapshot.ts')).snapshot,
 )
 action(

@@ -130,6 +130,8 @@ export const WriterWord = {
   askedProfileMs: 8,
   askedRecording: 9,
   askedProfiles: 10,
+  askedSnapshots: 11,
+  askedSnapshotThread: 12,
 } as const
 /**
  * What keeps the writer thread from being ended inside native code, where that aborts the whole process: the writer is `busy` while it

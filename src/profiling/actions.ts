@@ -22,7 +22,8 @@ export interface ActionsHost {
   storeProfile(message: CpuProfileMessage): void
   /** Writes a file into the session's `heap/` folder and gives its name. */
   storeHeapProfile(profile: object): string
-  takeSnapshot(reason: string, onPlan: (text: string) => void): Promise<string>
+  /** Of a thread; 0 is the main one. */
+  takeSnapshot(reason: string, onPlan: (text: string) => void, thread: number): Promise<string>
 }
 
 const INTERVAL_US = 1000
@@ -52,7 +53,7 @@ export async function runAction(
     case 'cpu':
       return await profileAll(action.ms, host)
     case 'snapshot':
-      return await host.takeSnapshot(cause, onProgress)
+      return await host.takeSnapshot(cause, onProgress, action.thread ?? 0)
     case 'heap-sampling':
     case 'heap-profile':
       return await sampleHeap(action.ms, host)

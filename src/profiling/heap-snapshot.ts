@@ -4,7 +4,7 @@ import { makeFolder } from '../core/make-folder.ts'
 import { nowNs } from '../core/clock.ts'
 import { megabytes, type SnapshotExperience, type SnapshotPlan } from './snapshot-plan.ts'
 
-// The writer thread's side of taking heap snapshots of the app's main thread. Each is taken by a thread of its own, which lives as long as
+// The writer thread's side of taking heap snapshots of the app's threads. Each is taken by a thread of its own, which lives as long as
 // that takes: the writer stays free to drain the rings, and the app's event loop is needed for nothing.
 
 /** What the thread that takes a snapshot is given. */
@@ -14,6 +14,10 @@ export interface SnapshotWork {
   /** File name without an ending. */
   name: string
   reason: string
+  /** Whose heap; 0 is the main thread. */
+  thread: number
+  /** What the writer tells the app's threads in. */
+  control: SharedArrayBuffer
   redact: string[]
   /** Where relative paths of PERF_REDACT start. */
   root: string
@@ -50,6 +54,8 @@ export interface HeapSnapshotOptions {
   /** Folder of the session. */
   sessionDir: string
   instance: string
+  /** What the writer tells the app's threads in. */
+  control: SharedArrayBuffer
   /** Bundle of the thread that takes them. */
   workerFile: string
   redact: string[]
@@ -67,7 +73,8 @@ export interface HeapSnapshotOptions {
 export class HeapSnapshots {
   readonly #options: HeapSnapshotOptions
   #running: Promise<SnapshotOutcome> | undefined
-  #experience: SnapshotExperience | undefined
+  /** By thread. */
+  readonly #experience = new Map<number, SnapshotExperience>()
   #worker: Worker | undefined
   /** When the app stood still for the latest, monotonic ns. */
   #pause = { from: Infinity, to: Infinity }
@@ -86,13 +93,13 @@ export class HeapSnapshots {
   }
 
   /**
-   * Takes a heap snapshot of the main thread into `heap/`, unless the memory for it is not there. Never rejects.
+   * Takes a heap snapshot of a thread (0: the main one) into `heap/`, unless the memory for it is not there. Never rejects.
    * @param reason what asked for it, as it is shown beside the snapshot
    * @param onPlan called before the app stands still, with how long that is expected to take
    */
-  async take(reason: string, onPlan?: (plan: SnapshotPlan) => void): Promise<SnapshotOutcome> {
+  async take(reason: string, onPlan?: (plan: SnapshotPlan) => void, thread = 0): Promise<SnapshotOutcome> {
     if (this.#running !== undefined) return { taken: false, why: 'another heap snapshot is being taken', plan: undefined }
-    this.#running = this.#take(reason, onPlan).catch((error: unknown) => ({
+    this.#running = this.#take(reason, onPlan, thread).catch((error: unknown) => ({
       taken: false,
       why: error instanceof Error ? error.message : String(error),
       plan: undefined,
@@ -108,12 +115,22 @@ export class HeapSnapshots {
     return Math.min(toNs, this.#pause.to) - Math.max(fromNs, this.#pause.from) > (toNs - fromNs) / 2
   }
 
-  async #take(reason: string, onPlan: ((plan: SnapshotPlan) => void) | undefined): Promise<SnapshotOutcome> {
-    const { sessionDir, instance, workerFile, redact, root, keepTexts, prepare } = this.#options
+  async #take(reason: string, onPlan: ((plan: SnapshotPlan) => void) | undefined, thread: number): Promise<SnapshotOutcome> {
+    const { sessionDir, instance, control, workerFile, redact, root, keepTexts, prepare } = this.#options
     prepare()
     const folder = path.join(sessionDir, 'heap')
     makeFolder(folder)
-    const work: SnapshotWork = { folder, name: `${instance}-${Date.now()}`, reason, redact, root, keepTexts, experience: this.#experience }
+    const work: SnapshotWork = {
+      folder,
+      name: `${instance}${thread === 0 ? '' : `.${thread}`}-${Date.now()}`,
+      reason,
+      thread,
+      control,
+      redact,
+      root,
+      keepTexts,
+      experience: this.#experience.get(thread),
+    }
     const worker = new Worker(workerFile, {
       workerData: work,
       name: 'perf-agent-heap',
@@ -128,12 +145,12 @@ export class HeapSnapshots {
       worker.on('message', (message: SnapshotMessage) => {
         if (message.type === 'plan') {
           plan = message.plan
-          if (plan.refusal === undefined) this.#pause = { from: nowNs(), to: Infinity }
+          if (plan.refusal === undefined && thread === 0) this.#pause = { from: nowNs(), to: Infinity }
           this.#announce(reason, plan)
           onPlan?.(plan)
         } else if (message.type === 'taken') {
-          this.#pause.to = this.#pause.from + message.snapshot.pauseMs * 1e6
-          this.#learn(message.snapshot)
+          if (thread === 0) this.#pause.to = this.#pause.from + message.snapshot.pauseMs * 1e6
+          this.#learn(message.snapshot, thread)
           resolve(message.snapshot)
         } else resolve({ taken: false, why: message.why, plan })
       })
@@ -142,9 +159,12 @@ export class HeapSnapshots {
     })
   }
 
-  #learn({ plan, objects, pauseMs }: TakenSnapshot): void {
+  #learn({ plan, objects, pauseMs }: TakenSnapshot, thread: number): void {
     if (objects < 1000) return
-    this.#experience = { bytesPerObject: Math.max(8, plan.heapUsedBytes / objects), pauseUsPerObject: (pauseMs * 1000) / objects }
+    this.#experience.set(thread, {
+      bytesPerObject: Math.max(8, plan.heapUsedBytes / objects),
+      pauseUsPerObject: (pauseMs * 1000) / objects,
+    })
   }
 
   #announce(reason: string, plan: SnapshotPlan): void {

@@ -1,14 +1,25 @@
 import { MainInspector } from './main-inspector.ts'
-import type { HeapUse } from './snapshot-plan.ts'
+import { heapUseOf, type HeapUse } from './snapshot-plan.ts'
 
 // The app's heap, seen from another thread of the process through the inspector.
+
+/** A heap of the app, as the thread that takes a snapshot sees it. */
+export interface AppHeap {
+  /** Rejects with why it cannot be told. */
+  use(): Promise<HeapUse>
+  /** Takes a snapshot: the app's thread stands still until the last piece of text has been given to `write`. */
+  snapshot(write: (text: string) => void): Promise<void>
+  /** The app ends: gives up what would hold that up. */
+  giveUp(): void
+  close(): void
+}
 
 const SPACES = `process.getBuiltinModule('node:v8').getHeapSpaceStatistics().map((space) => [space.space_name, space.space_used_size])`
 /** A snapshot that has not begun after this long waits for the app's thread to come out of its JavaScript. */
 const STUCK_AFTER_MS = 250
 
 /** A connection to the main thread, from a worker thread. Close it: an open one holds up the end of the process. */
-export class MainHeap {
+export class MainHeap implements AppHeap {
   readonly #inspector: MainInspector
   // Answers of the inspector do not keep a worker thread alive.
   readonly #alive = setInterval(() => {}, 60_000)
@@ -28,11 +39,7 @@ export class MainHeap {
       silent: true,
     })
     const spaces = answer?.result.value
-    if (Array.isArray(spaces)) {
-      const sum = (chosen: [string, number][]): number => chosen.reduce((total, [, bytes]) => total + bytes, 0)
-      const named = spaces as [string, number][]
-      return { usedBytes: sum(named), largeBytes: sum(named.filter(([name]) => name.includes('large_object'))) }
-    }
+    if (Array.isArray(spaces)) return heapUseOf(spaces as [string, number][])
     const usage = await this.#inspector.post<{ usedSize: number }>('Runtime.getHeapUsage')
     if (usage === undefined) throw new Error('the process was about to end')
     return { usedBytes: usage.usedSize, largeBytes: 0 }

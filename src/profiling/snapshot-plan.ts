@@ -7,6 +7,12 @@ export interface HeapUse {
   largeBytes: number
 }
 
+/** Used bytes by the sizes of the heap's spaces. */
+export function heapUseOf(spaces: readonly (readonly [name: string, usedBytes: number])[]): HeapUse {
+  const sum = (chosen: typeof spaces): number => chosen.reduce((total, [, bytes]) => total + bytes, 0)
+  return { usedBytes: sum(spaces), largeBytes: sum(spaces.filter(([name]) => name.includes('large_object'))) }
+}
+
 /** What taking a heap snapshot is expected to cost. */
 export interface SnapshotPlan {
   heapUsedBytes: number

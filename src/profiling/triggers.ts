@@ -8,6 +8,8 @@ export interface ActionRequest {
   name: ActionName
   /** How long to look, in ms; what does not take time ignores it. */
   ms: number
+  /** Whose heap a snapshot is of, when not the main thread's. */
+  thread?: number
 }
 
 export type Condition =

@@ -17,6 +17,8 @@ export interface ControlOptions extends Omit<ActionsHost, 'isMainBlocked'> {
   sessionDir: string
   instance: string
   builders: readonly BlockBuilder[]
+  /** Worker threads of the app that run. */
+  appThreads(): number[]
   ask(message: object): void
   /** Switches recording in the worker threads of the app. */
   recordInThreads(on: boolean): void
@@ -132,7 +134,7 @@ export class Control {
       case 'heap-sampling':
         return await this.command({ name: 'heap-sampling', ms: milliseconds(request['seconds'], 10) }, progress)
       case 'snapshot':
-        return await this.command({ name: 'snapshot', ms: 0 }, progress)
+        return await this.command({ name: 'snapshot', ms: 0, thread: this.threadOf(request['thread']) }, progress)
       case 'state':
         // Only the app's own thread can read its state: it does when it is free.
         this.options.ask({ type: 'state-snapshot', reason: 'command' })
@@ -144,6 +146,15 @@ export class Control {
       default:
         throw new Error(`this process does not know the command '${String(request.command)}'`)
     }
+  }
+
+  /** A thread of the app that was asked for; throws when there is no such. */
+  private threadOf(value: unknown): number {
+    const threads = this.options.appThreads()
+    if (value === undefined || value === 0) return 0
+    if (typeof value === 'number' && threads.includes(value)) return value
+    const others = threads.toSorted((a, b) => a - b).join(', ') || 'none'
+    throw new Error(`the app has no worker thread ${String(value)}; those it has: ${others}`)
   }
 
   private async command(action: ActionRequest, progress: (text: string) => void): Promise<string> {

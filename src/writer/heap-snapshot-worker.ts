@@ -5,9 +5,10 @@ import { finished } from 'node:stream/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import zlib from 'node:zlib'
 import type { SnapshotMessage, SnapshotWork } from '../profiling/heap-snapshot.ts'
-import { MainHeap } from '../profiling/main-heap.ts'
+import { MainHeap, type AppHeap } from '../profiling/main-heap.ts'
 import { memoryRoom } from '../profiling/memory-room.ts'
 import { planSnapshot, type SnapshotPlan } from '../profiling/snapshot-plan.ts'
+import { ThreadHeap } from '../profiling/thread-heap.ts'
 import { TextlessSnapshot } from '../store/heap/textless-snapshot.ts'
 import { loadRedactor } from './redaction-rules.ts'
 
@@ -18,7 +19,7 @@ const work = workerData as SnapshotWork
 void run().catch((error: unknown) => tell({ type: 'failed', why: error instanceof Error ? error.message : String(error) }))
 
 async function run(): Promise<void> {
-  const heap = new MainHeap()
+  const heap = work.thread === 0 ? new MainHeap() : new ThreadHeap(work.control, work.thread)
   try {
     // The app ends: its connection must not hold that up.
     parentPort?.on('message', () => heap.giveUp())
@@ -32,7 +33,7 @@ async function run(): Promise<void> {
   }
 }
 
-async function take(heap: MainHeap, plan: SnapshotPlan): Promise<void> {
+async function take(heap: AppHeap, plan: SnapshotPlan): Promise<void> {
   const { ending, compressor } = createCompressor()
   const file = path.join(work.folder, `${work.name}.heapsnapshot.${ending}`)
   // A file appears under its name when it is whole.
@@ -55,6 +56,7 @@ async function take(heap: MainHeap, plan: SnapshotPlan): Promise<void> {
     chmodSync(temporary, 0o600)
     const facts = {
       reason: work.reason,
+      ...(work.thread === 0 ? {} : { thread: work.thread }),
       pauseMs: Math.round(pauseMs),
       heapUsedBytes: plan.heapUsedBytes,
       objects: filter.objects,

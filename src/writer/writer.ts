@@ -276,6 +276,7 @@ function createSnapshots(): HeapSnapshots {
   return new HeapSnapshots({
     sessionDir: settings.process.sessionDir,
     instance: settings.process.instance,
+    control: settings.control,
     workerFile: path.join(__dirname, 'heap-snapshot-worker.cjs'),
     redact: settings.redact,
     root: settings.process.root,
@@ -298,7 +299,8 @@ function createControl(): Control {
     storedProfiles: () => profiles.ofMain,
     askThreadsForProfile: (profileMs) => askThreads(control, { profileMs }),
     storedThreadProfiles: () => profiles.ofThreads,
-    threads: () => builders.filter(({ reader }) => reader.thread !== 0 && Atomics.load(reader.header, Header.ended) === 0).length,
+    threads: () => appThreads().length,
+    appThreads,
     recordInThreads: (record) => askThreads(control, { record }),
     storeProfile: (message) => atWork(() => profiles.storeCpu(message)),
     storeHeapProfile: (profile) => {
@@ -315,13 +317,23 @@ function createControl(): Control {
   })
 }
 
-async function takeSnapshot(reason: string, onPlan: (text: string) => void): Promise<string> {
-  const outcome = await snapshots.take(reason, (plan) => {
-    if (plan.refusal === undefined)
-      onPlan(`heap ${megabytes(plan.heapUsedBytes)}: the app will stand still for about ${(plan.pauseMs / 1000).toFixed(1)} s`)
-  })
+/** Worker threads of the app that have not ended. */
+function appThreads(): number[] {
+  return builders.flatMap(({ reader }) => (reader.thread !== 0 && Atomics.load(reader.header, Header.ended) === 0 ? [reader.thread] : []))
+}
+
+async function takeSnapshot(reason: string, onPlan: (text: string) => void, thread: number): Promise<string> {
+  const who = thread === 0 ? 'the app' : `worker thread ${thread}`
+  const outcome = await snapshots.take(
+    reason,
+    (plan) => {
+      if (plan.refusal === undefined)
+        onPlan(`heap ${megabytes(plan.heapUsedBytes)}: ${who} will stand still for about ${(plan.pauseMs / 1000).toFixed(1)} s`)
+    },
+    thread,
+  )
   if (!outcome.taken) throw new Error(outcome.why)
-  return `heap snapshot ${path.basename(outcome.file)} (${megabytes(outcome.bytes)}), the app stood still for ${(outcome.pauseMs / 1000).toFixed(1)} s`
+  return `heap snapshot ${path.basename(outcome.file)} (${megabytes(outcome.bytes)}), ${who} stood still for ${(outcome.pauseMs / 1000).toFixed(1)} s`
 }
 
 function startMetrics(): RuntimeMetrics | undefined {

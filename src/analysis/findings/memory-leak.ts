@@ -30,7 +30,7 @@ export default defineFinding<Row>({
         FROM gc WHERE kind = 'major' AND after_bytes IS NOT NULL GROUP BY process HAVING count(*) >= 8),
       work AS (SELECT s.process, round(sum(weight) FILTER (kind = 'server'))::BIGINT AS served, round(sum(weight))::BIGINT AS roots FROM spans s JOIN floors f USING (process)
         WHERE s.start_time BETWEEN f.first AND f.last AND (kind = 'server' OR parent_key IS NULL) GROUP BY s.process),
-      ends AS (SELECT process, arg_min(snapshot, time) AS first, arg_max(snapshot, time) AS last, count(DISTINCT snapshot) AS snapshots FROM heap_classes GROUP BY process),
+      ends AS (SELECT process, arg_min(snapshot, time) AS first, arg_max(snapshot, time) AS last, count(DISTINCT snapshot) AS snapshots FROM heap_classes WHERE thread = 0 GROUP BY process),
       grown AS (SELECT process, (list({class: class, objects: objects, bytes: bytes} ORDER BY bytes DESC, class))[1:5] AS grown
         FROM (SELECT h.process, class, (coalesce(sum(count) FILTER (snapshot = last), 0) - coalesce(sum(count) FILTER (snapshot = first), 0))::BIGINT AS objects,
             (coalesce(sum(self_bytes) FILTER (snapshot = last), 0) - coalesce(sum(self_bytes) FILTER (snapshot = first), 0))::BIGINT AS bytes

@@ -8,14 +8,15 @@ import { renderStateDiff, renderStates } from '../render/states.ts'
 import { terminalOf } from '../render/terminal.ts'
 import { positiveInteger } from './report.ts'
 
-type SnapshotOptions = CommonOptions & { limit?: string; pid?: string }
+type SnapshotOptions = CommonOptions & { limit?: string; pid?: string; thread?: string }
 
 /** `perf-agent snapshot`: a heap snapshot of a running process; `snapshot state | list | show | diff`: of the app's own state. */
 export async function snapshot(words: string[], options: SnapshotOptions): Promise<void> {
   const limit = positiveInteger('--limit', options.limit ?? '40')
   const [verb, ...rest] = words
   if (verb === undefined) {
-    await commandProcess(options, { command: 'snapshot' })
+    const thread = options.thread === undefined ? {} : { thread: positiveInteger('--thread', options.thread) }
+    await commandProcess(options, { command: 'snapshot', ...thread })
     return
   }
   if (verb === 'state' && rest.length === 0) {

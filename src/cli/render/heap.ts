@@ -10,18 +10,21 @@ import type { Terminal } from './terminal.ts'
 /** The heap snapshots of a session, and what to do with them. */
 export function renderSnapshots(terminal: Terminal, session: string, snapshots: readonly SessionSnapshot[]): string {
   if (snapshots.length === 0) return `${session} has no heap snapshot.\n`
+  const hasThreads = snapshots.some(({ thread }) => thread !== 0)
   const columns: TableColumn[] = [
     { head: '#', align: 'right' },
     { head: 'taken (UTC)' },
+    ...(hasThreads ? [{ head: 'thread', align: 'right' as const }] : []),
     { head: 'why', flexible: true },
     { head: 'heap', align: 'right' },
     { head: 'objects', align: 'right' },
     { head: 'pause', align: 'right' },
     { head: 'file', align: 'right' },
   ]
-  const rows = snapshots.map(({ number, takenMs, facts, size }) => [
+  const rows = snapshots.map(({ number, takenMs, thread, facts, size }) => [
     String(number),
     new Date(takenMs).toISOString().replace('T', ' ').slice(0, 19),
+    ...(hasThreads ? [thread === 0 ? 'main' : String(thread)] : []),
     oneLine(facts.reason ?? ''),
     facts.heapUsedBytes === undefined ? '-' : bytes(facts.heapUsedBytes),
     count(facts.objects),

@@ -356,8 +356,9 @@ export const viewDocs: Record<string, ViewDoc> = {
       class: 'constructor, or a kind in parentheses',
       count: 'objects',
       self_bytes: 'their own size',
-      retained_bytes: 'what they keep alive',
+      retained_bytes: 'not known here: `perf-agent heap diff` says it of the classes that grew most',
       ...PROCESS,
+      ...THREAD,
     },
   },
   allocations: {

@@ -77,7 +77,8 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
     cpu_lines: `SELECT f.function, f.file, l.line, sum(l.samples)::BIGINT AS samples, sum(l.self_us)::BIGINT AS self_us, l.process, l.thread
       FROM store.cpu_lines l JOIN store.frames f USING (frame) GROUP BY ALL`,
     cpu_profiles: `SELECT profile, ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, interval_us, samples, cpu_us / 1e3 AS cpu_ms, idle_us / 1e3 AS idle_ms, lost_switches, process, thread FROM store.cpu_profiles`,
-    heap_classes: `SELECT snapshot, ${time('time_ns')} AS time, class, count, self_bytes, retained_bytes, process FROM store.heap`,
+    heap_classes: `SELECT snapshot, ${time('time_ns')} AS time, class, count, self_bytes, retained_bytes, process,
+      coalesce(try_cast(regexp_extract(snapshot, '^[0-9a-f]{16}\\.([0-9]+)-', 1) AS UINTEGER), 0::UINTEGER) AS thread FROM store.heap`,
     allocations: `SELECT function, file, line, bytes, stack, process, thread FROM store.allocations`,
     span_allocations: `SELECT name, layer, bytes, process, thread FROM store.span_allocations`,
     state_snapshots: `SELECT row_number() OVER (ORDER BY time_ns, process, thread, rowid) AS snapshot, name, ${time('time_ns')} AS time, reason, ${hex64('span_id')} AS span_id,

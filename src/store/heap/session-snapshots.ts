@@ -18,6 +18,8 @@ export interface SessionSnapshot {
   takenMs: number
   /** Process instance it is of. */
   instance: string | undefined
+  /** Thread it is of; 0 is the main one. */
+  thread: number
   /** What its `.json` says: reason, pause and figures; empty for a file without one. */
   facts: SnapshotFacts
 }
@@ -52,15 +54,16 @@ export function sessionSnapshots(session: Session): SessionSnapshot[] {
 
 function describe(folder: string, fileName: string, ending: string, size: number, changedMs: number): Omit<SessionSnapshot, 'number'> {
   const name = fileName.slice(0, -ending.length)
-  // heap/<instance>-<ms since the epoch>.heapsnapshot…
-  const parts = /^([0-9a-f]{16})-(\d{13})$/.exec(name)
+  // heap/<instance>-<ms since the epoch>.heapsnapshot…, of a worker thread heap/<instance>.<thread>-…
+  const parts = /^([0-9a-f]{16})(?:\.(\d+))?-(\d{13})$/.exec(name)
   return {
     name,
     file: path.join(folder, fileName),
     size,
     changedMs,
-    takenMs: parts === null ? changedMs : Number(parts[2]),
+    takenMs: parts === null ? changedMs : Number(parts[3]),
     instance: parts?.[1],
+    thread: Number(parts?.[2] ?? 0),
     facts: readFacts(path.join(folder, `${name}.json`)),
   }
 }
@@ -74,11 +77,16 @@ function readFacts(file: string): SnapshotFacts {
   }
 }
 
-/** The snapshot of a session that `which` names: its number, its name or the start of it, `first`, `last`. Throws what to do instead. */
+/** The snapshot of a session that `which` names: its number, its name or the start of it, `first`, `last` (of a main thread, if any). Throws what to do instead. */
 export function findSnapshot(session: Session, which: string): SessionSnapshot {
   const snapshots = sessionSnapshots(session)
   if (snapshots.length === 0) throw new SessionNotFoundError(`Session ${session.name} has no heap snapshot.`)
-  const index = which === 'first' ? 0 : which === 'last' ? snapshots.length - 1 : /^\d{1,6}$/.test(which) ? Number(which) - 1 : -1
+  if (which === 'first' || which === 'last') {
+    const ofMain = snapshots.filter(({ thread }) => thread === 0)
+    const found = (ofMain.length > 0 ? ofMain : snapshots).at(which === 'first' ? 0 : -1)
+    if (found !== undefined) return found
+  }
+  const index = /^\d{1,6}$/.test(which) ? Number(which) - 1 : -1
   const found = snapshots[index] ?? snapshots.find(({ name }) => name === which) ?? snapshots.find(({ name }) => name.startsWith(which))
   if (found !== undefined) return found
   throw new SessionNotFoundError(
