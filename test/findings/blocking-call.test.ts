@@ -16,6 +16,14 @@ describe('blocking-call', () => {
     ]) // prettier-ignore
   })
 
+  it.each([
+    ['RegExp.test', 'RegExp.test blocks the event loop for up to 620 ms in GET /report'],
+    ['(anonymous)', 'report.js:40 blocks the event loop for up to 620 ms in GET /report'],
+  ])('names %s in a function without a name by what it is', async (call, title) => {
+    const stall = `INSERT INTO store.stalls (process, thread, start_ns, duration_ns, span_id, call, function, file, line, stack) VALUES (1, 0, 1000000000, 620000000, 1, '${call}', '(anonymous)', '/app/report.js', 40, '')`
+    expect(await findAll(await recordingOf([request], { insert: [stall] }), [blockingCall])).toMatchObject([{ title }])
+  })
+
   it('names the statement of an embedded database that held the event loop, once where the stall watch saw it too', async () => {
     const attributes = { 'db.system.name': 'sqlite', 'perf.loop.blocking': true }
     const statements: Node[] = [
