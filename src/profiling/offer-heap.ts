@@ -15,10 +15,10 @@ interface Chunk {
 /** Offers the heap of this thread to the thread that takes snapshot `number`. Keeps the thread alive only while the snapshot is taken. */
 export function offerHeap(number: number, guard: typeof Guard): void {
   const channel = new BroadcastChannel(heapChannel(number))
-  const tell = (answer: ThreadHeapAnswer): void => void channel.postMessage(answer)
+  const tell = (answer: ThreadHeapAnswer): void => channel.postMessage(answer)
   channel.unref()
   channel.onmessage = ({ data }: { data?: unknown }) =>
-    void guard('heap', () => {
+    guard('heap', () => {
       if (data !== 'take') {
         channel.close()
         return
@@ -31,12 +31,11 @@ export function offerHeap(number: number, guard: typeof Guard): void {
 
 function take(tell: (answer: ThreadHeapAnswer) => void, guard: typeof Guard, close: () => void): void {
   try {
+    // The permission model denies it; trying may abort the process.
+    if ((process as { permission?: unknown }).permission !== undefined) throw new Error('the permission model denies the inspector')
     const session = new inspector.Session()
     session.connect()
-    session.on(
-      'HeapProfiler.addHeapSnapshotChunk',
-      ({ params }: Chunk) => void guard('heap', () => tell({ type: 'chunk', text: params.chunk })),
-    )
+    session.on('HeapProfiler.addHeapSnapshotChunk', ({ params }: Chunk) => guard('heap', () => tell({ type: 'chunk', text: params.chunk })))
     // No progress: it would be told by JavaScript that runs while V8 walks the heap, which ends in a crash (Node 20 and 24).
     session.post('HeapProfiler.takeHeapSnapshot', { reportProgress: false }, (error) =>
       guard('heap', () => {
