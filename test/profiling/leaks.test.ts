@@ -1,6 +1,6 @@
 // Whether a heap grows: known truths, with noise.
 import { describe, expect, it } from 'vitest'
-import { floorOf } from '../../src/analysis/memory-report.ts'
+import { floorOf, growsUnjudged } from '../../src/analysis/memory-report.ts'
 import { trendOf } from '../../src/analysis/trend.ts'
 import { seeded } from '../support/generate-session.ts'
 
@@ -45,6 +45,17 @@ describe('what major collections leave', () => {
     ['too short a time', collections(60, 50, 60, 0).map(({ time, value }) => ({ time: time / 10, value }))],
     ['none at all', []],
   ])('says nothing of %s', (_what, points) => expect(floorOf(points)).toBeNull())
+})
+
+describe('a heap that was collected too rarely to judge', () => {
+  const MANY = floorOf(collections(60, 50, 12, 8))
+  it.each([
+    ['has grown much', { floor: null, heap_first: 20 * MB, heap_last: 250 * MB }, true],
+    ['has grown little', { floor: null, heap_first: 20 * MB, heap_last: 45 * MB }, false],
+    ['has grown by a small part', { floor: null, heap_first: 200 * MB, heap_last: 300 * MB }, false],
+    ['is judged by its collections', { floor: MANY, heap_first: 20 * MB, heap_last: 250 * MB }, false],
+    ['was not measured', { floor: null, heap_first: null, heap_last: null }, false],
+  ])('is worth a word when it %s', (_what, heap, worth) => expect(growsUnjudged(heap)).toBe(worth))
 })
 
 describe('a trend', () => {

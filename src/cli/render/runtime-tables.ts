@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { LoopReport } from '../../analysis/loop-report.ts'
-import type { MemoryReport } from '../../analysis/memory-report.ts'
+import { growsUnjudged, type MemoryReport } from '../../analysis/memory-report.ts'
 import { bytes, count, counted, duration, share } from './format.ts'
 import { shortPlace } from './shown-file.ts'
 import type { ThreadReport } from '../../analysis/thread-report.ts'
@@ -38,9 +38,15 @@ export function memory(terminal: Terminal, rows: readonly MemoryReport[]): strin
   return [table(terminal, columns, body), ...rows.flatMap((row) => floorLine(terminal, row, rows.length > 1))].join('\n')
 }
 
-function floorLine(terminal: Terminal, { floor, pid }: MemoryReport, isOneOfMany: boolean): string[] {
-  if (floor === null) return []
+function floorLine(terminal: Terminal, row: MemoryReport, isOneOfMany: boolean): string[] {
+  const { floor, pid } = row
   const who = isOneOfMany ? `${pid}: ` : ''
+  if (growsUnjudged(row))
+    return [
+      `${who}heap in use grew from ${bytes(row.heap_first ?? 0)} to ${bytes(row.heap_last ?? 0)}`,
+      terminal.paint.dim(`too few major collections (${row.collections}) to tell; run longer, or perf-agent snapshot, twice`),
+    ]
+  if (floor === null) return []
   const from = `${bytes(floor.first)} to ${bytes(floor.last)} over ${duration(floor.seconds * 1000)}, ${counted(floor.collections, 'collection')}`
   if (floor.verdict !== 'grows') return [terminal.paint.dim(`${who}heap after major collections: ${floor.verdict}, ${from}`)]
   const confidence = floor.confidence > 0.999 ? '>99.9%' : `${(floor.confidence * 100).toFixed(1)}%`
