@@ -2,7 +2,7 @@ import { defineIntegration, target } from '../core/integration.ts'
 import type { Attributes, Outcome, Payload, SpanEnd } from '../core/integration.ts'
 import { aiStart, countOf, errorEnd, isAbort, serverAttributes } from '../semantics/ai.ts'
 import type { AiOperation } from '../semantics/ai.ts'
-import { cohereEmbeddingsEnd, cohereEnd, cohereStream, rerankEnd } from '../semantics/ai-cohere.ts'
+import { classifyEnd, cohereEmbeddingsEnd, cohereEnd, cohereStream, rerankEnd } from '../semantics/ai-cohere.ts'
 import { ANSWER, CACHED, CALL, FAILURE, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
 interface Body {
@@ -51,7 +51,13 @@ export default defineIntegration({
   kind: 'ai',
   inBundle: ['X-Fern-SDK-Name', 'cohere-ai'],
   records: {
-    spans: ['chat command-a-03-2025', 'text_completion command-a-03-2025', 'embeddings embed-v4.0', 'rerank rerank-v3.5'],
+    spans: [
+      'chat command-a-03-2025',
+      'text_completion command-a-03-2025',
+      'embeddings embed-v4.0',
+      'rerank rerank-v3.5',
+      'classification ft-1',
+    ],
     attributes: [
       ...CALL,
       ...SAMPLING,
@@ -64,6 +70,7 @@ export default defineIntegration({
       'gen_ai.request.top_k',
       'gen_ai.conversation.id',
       'perf.ai.search_units',
+      'perf.ai.results',
       'perf.ai.rerank.documents',
       'perf.ai.rerank.top_n',
       'perf.ai.rerank.results',
@@ -78,6 +85,7 @@ export default defineIntegration({
       call(place, 'embed', 'embeddings', cohereEmbeddingsEnd),
       call(place, 'rerank', 'rerank', rerankEnd),
     ]),
+    call(ROOT, 'classify', 'classification', classifyEnd),
     call(ROOT, 'generate', 'text_completion', cohereEnd),
     call(ROOT, 'generateStream', 'text_completion', cohereEnd, true),
   ],

@@ -1,9 +1,18 @@
 import { defineIntegration, target } from '../core/integration.ts'
-import type { Attributes, Outcome, Payload, SpanEnd } from '../core/integration.ts'
+import type { Attributes, Outcome, Payload, SpanEnd, StreamReading } from '../core/integration.ts'
 import { aiStart, countOf, errorEnd, isAbort, serverAttributes } from '../semantics/ai.ts'
 import type { AiOperation } from '../semantics/ai.ts'
 import { completionEnd, completionStream, openAiUsageOf } from '../semantics/ai-mistral.ts'
 import type { MistralCompletion, MistralUsage } from '../semantics/ai-mistral.ts'
+import {
+  conversationEnd,
+  conversationStream,
+  judgedEnd,
+  ocrEnd,
+  transcribedEnd,
+  transcriptionStream,
+} from '../semantics/ai-mistral-more.ts'
+import type { ConversationResponse } from '../semantics/ai-mistral-more.ts'
 import { embeddingsEnd } from '../semantics/ai-openai.ts'
 import { ANSWER, CACHED, CALL, FAILURE, IDENTITY, REASONING, SAMPLING, STREAM, VECTORS } from '../semantics/ai-records.ts'
 
@@ -11,6 +20,15 @@ interface Body {
   model?: string
   agentId?: string
   messages?: unknown
+  /** Of a conversation, where the methods that continue one put the rest. */
+  conversationId?: string | undefined
+  conversationAppendRequest?: Body
+  conversationAppendStreamRequest?: Body
+  conversationRestartRequest?: Body
+  conversationRestartStreamRequest?: Body
+  completionArgs?: Body | null
+  instructions?: unknown
+  document?: unknown
   prompt?: unknown
   suffix?: unknown
   inputs?: unknown
@@ -43,6 +61,7 @@ interface Embeddings {
 // `parse` and `parseStream` do not call the others.
 // Before 1.10 the SDK drops the end of a stream, and the usage with it, when it arrives together with the sentinel.
 const ALL = '>=1.10.0 <3'
+const CONVERSATIONS = 'beta().get conversations'
 
 export default defineIntegration({
   name: 'mistral',
@@ -50,7 +69,15 @@ export default defineIntegration({
   kind: 'ai',
   inBundle: ['MISTRAL_API_KEY', 'MISTRAL_DEBUG'],
   records: {
-    spans: ['chat mistral-medium-2508', 'text_completion codestral-2508', 'embeddings mistral-embed'],
+    spans: [
+      'chat mistral-medium-2508',
+      'text_completion codestral-2508',
+      'embeddings mistral-embed',
+      'ocr mistral-ocr-latest',
+      'moderation mistral-moderation-latest',
+      'classification ft:classifier',
+      'generate_content voxtral-mini-latest',
+    ],
     attributes: [
       ...CALL,
       ...SAMPLING,
@@ -62,6 +89,11 @@ export default defineIntegration({
       ...VECTORS,
       ...FAILURE,
       'gen_ai.agent.id',
+      'gen_ai.conversation.id',
+      'perf.ai.pages',
+      'perf.ai.document.bytes',
+      'perf.ai.results',
+      'perf.ai.audio.seconds',
       'gen_ai.request.choice.count',
       'perf.ai.reasoning_effort',
     ],
@@ -69,14 +101,26 @@ export default defineIntegration({
   },
   targets: [
     call('chat', 'complete', ALL, 'chat', completionEnd),
-    call('chat', 'stream', ALL, 'chat', completionEnd, true),
+    call('chat', 'stream', ALL, 'chat', completionEnd, completionStream),
     call('chat', 'parse', ALL, 'chat', completionEnd),
-    call('chat', 'parseStream', ALL, 'chat', completionEnd, true),
+    call('chat', 'parseStream', ALL, 'chat', completionEnd, completionStream),
     call('agents', 'complete', ALL, 'chat', completionEnd),
-    call('agents', 'stream', ALL, 'chat', completionEnd, true),
+    call('agents', 'stream', ALL, 'chat', completionEnd, completionStream),
     call('fim', 'complete', ALL, 'text_completion', completionEnd),
-    call('fim', 'stream', ALL, 'text_completion', completionEnd, true),
+    call('fim', 'stream', ALL, 'text_completion', completionEnd, completionStream),
     call<Embeddings>('embeddings', 'create', ALL, 'embeddings', vectorsEnd),
+    ...['start', 'append', 'restart'].flatMap((method) => [
+      call<ConversationResponse>(CONVERSATIONS, method, ALL, 'chat', conversationEnd),
+      call<ConversationResponse>(CONVERSATIONS, `${method}Stream`, ALL, 'chat', conversationEnd, conversationStream),
+    ]),
+    call('ocr', 'process', ALL, 'ocr', ocrEnd),
+    call('classifiers', 'moderate', ALL, 'moderation', judgedEnd),
+    call('classifiers', 'moderateChat', ALL, 'moderation', judgedEnd),
+    call('classifiers', 'classify', ALL, 'classification', judgedEnd),
+    call('classifiers', 'classifyChat', ALL, 'classification', judgedEnd),
+    call('audio().get transcriptions', 'complete', ALL, 'generate_content', transcribedEnd),
+    call('audio().get transcriptions', 'stream', ALL, 'generate_content', transcribedEnd, transcriptionStream),
+    call('audio().get speech', 'complete', '>=2.0.0 <3', 'generate_content', () => ({})),
   ],
 })
 
@@ -86,28 +130,44 @@ function call<R = MistralCompletion>(
   versions: string,
   operation: AiOperation,
   endOf: (result: R) => SpanEnd,
-  streams = false,
+  stream?: StreamReading<never>,
 ) {
+  const streams = stream !== undefined
   return target<Shape<R>>({
     path: `Mistral.prototype.get ${resource}().${method}`,
     versions,
     settles: streams ? 'stream' : 'promise',
-    start: ({ self, args: [body] }) =>
-      aiStart(
+    start({ self, args: [given] }) {
+      const body = turnOf(given)
+      return aiStart(
         operation,
         body.model,
         { ...serverAttributes(self._baseURL, 'mistral_ai'), ...requestAttributes(body, streams) },
         payloads(body),
-      ),
+      )
+    },
     end: (_, outcome) => end(outcome, endOf),
-    ...(streams && { stream: completionStream }),
+    ...(streams && { stream }),
   })
+}
+
+/** What a turn of a conversation is asked with, in the place where other calls have it. */
+function turnOf(body: Body): Body {
+  const turn =
+    body.conversationAppendRequest ??
+    body.conversationAppendStreamRequest ??
+    body.conversationRestartRequest ??
+    body.conversationRestartStreamRequest ??
+    body
+  const { completionArgs, ...rest } = turn
+  return turn === body && completionArgs === undefined ? body : { ...completionArgs, conversationId: body.conversationId, ...rest }
 }
 
 function requestAttributes(body: Body, streams: boolean): Attributes {
   const { stop, n, responseFormat: format } = body
   return {
     'gen_ai.agent.id': body.agentId,
+    'gen_ai.conversation.id': body.conversationId,
     'gen_ai.request.temperature': body.temperature,
     'gen_ai.request.top_p': body.topP,
     'gen_ai.request.max_tokens': body.maxTokens,
@@ -127,7 +187,8 @@ function requestAttributes(body: Body, streams: boolean): Attributes {
 function payloads(body: Body): Payload[] {
   const prompt = body.suffix === undefined ? body.prompt : [body.prompt, body.suffix]
   return [
-    { role: 'gen_ai.input.messages', value: body.messages ?? body.inputs ?? prompt },
+    { role: 'gen_ai.input.messages', value: body.messages ?? body.inputs ?? body.document ?? prompt },
+    { role: 'gen_ai.system_instructions', value: body.instructions },
     { role: 'gen_ai.tool.definitions', value: body.tools },
   ]
 }

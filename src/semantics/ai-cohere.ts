@@ -141,6 +141,14 @@ export function cohereEmbeddingsEnd({ id, embeddings, meta }: { id?: string; emb
   }
 }
 
+/** The end of a classification: how many inputs were judged. */
+export function classifyEnd({ id, classifications, meta }: { id?: string; classifications?: unknown[]; meta?: Usage }): SpanEnd {
+  return {
+    attributes: { 'gen_ai.response.id': id, 'perf.ai.results': countOf(classifications), ...usageOf(meta) },
+    payloads: [{ role: 'gen_ai.output.messages', value: classifications }],
+  }
+}
+
 /** The end of a rerank: how many documents were ranked, billed by search. */
 export function rerankEnd({ id, results, meta }: { id?: string; results?: unknown[]; meta?: Usage }): SpanEnd {
   return { attributes: { 'gen_ai.response.id': id, 'perf.ai.rerank.results': countOf(results), ...usageOf(meta) } }

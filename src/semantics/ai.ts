@@ -5,8 +5,18 @@ import type { Attributes, Payload, SpanEnd, SpanStart, StreamReading } from '../
 
 // Attributes of AI calls by the names of OpenTelemetry's GenAI conventions v1.41; our own start with `perf.ai.`.
 
-/** `gen_ai.operation.name`; the last three are ours, the conventions allow custom values. */
-export type AiOperation = 'chat' | 'text_completion' | 'embeddings' | 'generate_content' | 'rerank' | 'count_tokens' | 'create_batch'
+/** `gen_ai.operation.name`; those from `rerank` on are ours, the conventions allow custom values. */
+export type AiOperation =
+  | 'chat'
+  | 'text_completion'
+  | 'embeddings'
+  | 'generate_content'
+  | 'rerank'
+  | 'count_tokens'
+  | 'create_batch'
+  | 'ocr'
+  | 'moderation'
+  | 'classification'
 
 /** What the provider said it billed. Nothing here is ever estimated. */
 export interface AiUsage {

@@ -95,6 +95,9 @@ await testIntegration(cohere, {
         { payloads: input },
       ),
     ],
+    classify: [
+      call('classification ft-1', { 'perf.ai.messages': 2, 'perf.ai.results': 2, 'gen_ai.response.id': 'classify-1' }, { payloads: both }),
+    ],
     rawResponse: [chat(usage(8, 4))],
     failure: (version) => [failed(version, 401, 'UnauthorizedError')],
     // 7.14 says nothing of the answer where a stream was asked for.

@@ -38,6 +38,19 @@ const failed = (status: number, type: string, more: Attributes = {}) =>
     { status: 'error', payloads: input },
   )
 
+const turn = (attributes: Attributes, more: Partial<ExpectedSpan> = {}) =>
+  call(
+    'chat',
+    { 'gen_ai.agent.id': 'ag_1', 'gen_ai.conversation.id': 'conv_1', 'gen_ai.response.model': MODEL, ...attributes },
+    { payloads: both, ...more },
+  )
+const transcribed = (attributes: Attributes) =>
+  call(
+    'generate_content voxtral-mini-latest',
+    { 'gen_ai.response.model': 'voxtral-mini-latest', 'perf.ai.audio.seconds': 3, ...usage(4, 6), ...attributes },
+    { payloads: ['gen_ai.output.messages'] },
+  )
+
 await testIntegration(mistral, {
   scenario: 'mistral',
   library: '@mistralai/mistralai',
@@ -79,6 +92,54 @@ await testIntegration(mistral, {
         { payloads: input },
       ),
     ],
+    conversation: [
+      call(
+        `chat ${MODEL}`,
+        {
+          'gen_ai.conversation.id': 'conv_1',
+          'gen_ai.request.temperature': 0.5,
+          'gen_ai.request.max_tokens': 50,
+          'gen_ai.response.model': MODEL,
+          ...usage(10, 4),
+        },
+        { payloads: ['gen_ai.input.messages', 'gen_ai.system_instructions', 'gen_ai.output.messages'] },
+      ),
+      call(
+        'chat',
+        { 'gen_ai.conversation.id': 'conv_1', 'perf.ai.tool_calls': ['lookup'], ...usage(20, 5) },
+        // 1.10 does not pass on which model called.
+        { payloads: both, optional: ['gen_ai.response.model'] },
+      ),
+    ],
+    conversationStream: [
+      turn({ ...streaming(3, 'complete'), ...gaps, ...usage(10, 4) }),
+      turn({ ...streaming(3, 'complete'), ...gaps, 'error.type': '3001' }, { status: 'error' }),
+    ],
+    documents: [
+      call(
+        'ocr mistral-ocr-latest',
+        { 'gen_ai.response.model': 'mistral-ocr-latest', 'perf.ai.pages': 2, 'perf.ai.document.bytes': 4096 },
+        { payloads: both },
+      ),
+    ],
+    judgements: [
+      call(
+        'moderation mistral-moderation-latest',
+        {
+          'perf.ai.messages': 2,
+          'gen_ai.response.id': 'mod-1',
+          'gen_ai.response.model': 'mistral-moderation-latest',
+          'perf.ai.results': 2,
+        },
+        { payloads: both },
+      ),
+      call(
+        'classification ft:classifier',
+        { 'perf.ai.messages': 1, 'gen_ai.response.id': 'cls-1', 'gen_ai.response.model': 'ft:classifier', 'perf.ai.results': 1 },
+        { payloads: both },
+      ),
+    ],
+    audio: [transcribed({}), transcribed({ ...streaming(3, 'complete'), ...gaps })],
     failure: [failed(401, 'SDKError')],
     limited: [{ ...failed(429, 'rate_limited', { 'gen_ai.request.stream': true, 'perf.ai.retry_after_ms': 5 }) }],
     retried: [chat(usage(8, 4))],

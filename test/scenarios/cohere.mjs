@@ -97,6 +97,10 @@ export async function rerank() {
   return results.length
 }
 
+export async function classify() {
+  return (await old.classify({ model: 'ft-1', inputs: [canary, 'b'] })).classifications.map(({ input }) => input.length)
+}
+
 export async function rawResponse() {
   const promise = client.chat(ask('[[say:Hello]] [[usage:8,4]]'))
   if (promise.withRawResponse === undefined) return textOf(await promise)

@@ -84,6 +84,46 @@ export async function embeddings() {
   return data.map(({ embedding }) => embedding.length)
 }
 
+const conversations = client.beta.conversations
+export async function conversation() {
+  const args = { temperature: 0.5, maxTokens: 50 }
+  const inputs = `${canary} [[say:Good day]] [[usage:10,4]]`
+  const first = await conversations.start({ model, inputs, instructions: canary, completionArgs: args, store: true })
+  const next = await conversations.append({
+    conversationId: first.conversationId,
+    conversationAppendRequest: { inputs: `${canary} [[tool:lookup {"id":7}]] [[usage:20,5]]` },
+  })
+  return [first.outputs[0].content, next.outputs[0].name, next.usage.totalTokens]
+}
+
+export async function conversationStream() {
+  const types = []
+  const ask = (content) => conversations.startStream({ agentId: 'ag_1', inputs: `${canary} ${content}` })
+  for await (const { data } of await ask('[[say:Good day]] [[usage:10,4]]')) types.push(data.type)
+  for await (const { data } of await ask('[[say:Good day]] [[broken]]')) types.push(data.type)
+  return types
+}
+
+export async function documents() {
+  const document = { type: 'document_url', documentUrl: `https://example.com/${canary}.pdf` }
+  return (await client.ocr.process({ model: 'mistral-ocr-latest', document })).pages.length
+}
+
+export async function judgements() {
+  const flagged = await client.classifiers.moderate({ model: 'mistral-moderation-latest', inputs: [canary, 'b'] })
+  const mood = await client.classifiers.classify({ model: 'ft:classifier', inputs: [canary] })
+  return [flagged.results.length, mood.results.length]
+}
+
+export async function audio() {
+  const request = { model: 'voxtral-mini-latest', fileUrl: `https://example.com/${canary}.mp3` }
+  const whole = await client.audio.transcriptions.complete(request)
+  let text = ''
+  for await (const { data } of await client.audio.transcriptions.stream(request))
+    text += data.type === 'transcription.text.delta' ? data.text : ''
+  return [whole.text, text]
+}
+
 export async function failure() {
   await client.chat.complete(ask('[[401]]'))
 }

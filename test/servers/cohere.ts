@@ -35,6 +35,25 @@ export function startCohereServer(): Promise<ScriptedServer> {
       },
       {
         method: 'POST',
+        path: /^\/v1\/classify$/,
+        handle: ({ body, reply }) => {
+          const classifications = (body.inputs as string[]).map((input, i) => ({
+            id: `c${i}`,
+            input,
+            predictions: ['glad'],
+            confidences: [0.9],
+            labels: {},
+            classification_type: 'single-label',
+          }))
+          reply.json(200, {
+            id: 'classify-1',
+            classifications,
+            meta: { api_version: { version: '1' }, billed_units: { classifications: 2 } },
+          })
+        },
+      },
+      {
+        method: 'POST',
         path: /^\/v2\/rerank$/,
         handle: ({ body, reply }) => {
           const results = (body.documents as string[])
