@@ -77,7 +77,7 @@ function converse({ body, markers, reply }: Exchange): void | Promise<void> {
   const { inputs, stream } = body as { inputs: string; stream?: boolean }
   const tools = markers.has('tool') ? { tools: [{ function: { name: 'lookup' } }] } : {}
   const answer = answerTo({ model: 'mistral-medium-2508', messages: [{ role: 'user', content: inputs }], ...tools }, markers)
-  const { text = '', calls = [] } = answer.turn
+  const { text, calls } = answer.turn
   const model = 'mistral-medium-2508'
   const entries = calls.map(({ name, arguments: json }, i) => ({
     type: 'function.call',
