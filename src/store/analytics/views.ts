@@ -74,7 +74,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
       f.function, f.file, f.line, c.self_us, ${time('c.time_ns')} AS time, c.process, c.thread, k.text AS stack, c.span_id AS span_key
       FROM store.samples c JOIN store.stacks k USING (stack) JOIN store.frames f USING (frame)
       LEFT JOIN (SELECT span_id, trace_id, name, layer FROM store.spans UNION ALL SELECT span_id, trace_id, name, layer FROM store.open_spans) s ON s.span_id = c.span_id`,
-    cpu_lines: `SELECT f.function, f.file, l.line, sum(l.samples)::BIGINT AS samples, sum(l.self_us)::BIGINT AS self_us, l.process, l.thread
+    cpu_lines: `SELECT f.function, f.file, CASE WHEN f.file IS NOT NULL THEN l.line END AS line, sum(l.samples)::BIGINT AS samples, sum(l.self_us)::BIGINT AS self_us, l.process, l.thread
       FROM store.cpu_lines l JOIN store.frames f USING (frame) GROUP BY ALL`,
     cpu_profiles: `SELECT profile, ${time('start_ns')} AS start_time, duration_ns / 1e6 AS duration_ms, interval_us, samples, cpu_us / 1e3 AS cpu_ms, idle_us / 1e3 AS idle_ms, lost_switches, process, thread FROM store.cpu_profiles`,
     heap_classes: `SELECT snapshot, ${time('time_ns')} AS time, class, count, self_bytes, retained_bytes, process,
