@@ -2,14 +2,27 @@ import type { SessionReader } from '../../store/query.ts'
 import { messagesIn, textIn } from './message-text.ts'
 import type { ScoreCase } from './scorer.ts'
 
-/** Ids of the calls to score: all, or `limit` of them by the hash of their id, the same each time. */
+const CALLS = `SELECT span_id, coalesce(agent, 'model ' || coalesce(model, name)) AS subject FROM ai_calls
+    WHERE status <> 'open' AND coalesce(operation, 'chat') NOT IN ('embeddings', 'rerank', 'count_tokens', 'create_batch')
+  UNION ALL SELECT span_id, 'tool ' || tool FROM tool_calls WHERE status <> 'open'`
+
+/** How many calls can be scored. */
+export async function countCases(reader: SessionReader): Promise<number> {
+  const [row] = await reader.rows<{ total: number }>(`SELECT count(*) AS total FROM (${CALLS})`)
+  return row?.total ?? 0
+}
+
+/**
+ * Ids of the calls to score: all, or `limit` of them by the hash of their id, the same each time. Each agent, tool and model has its turn, so that a
+ * tool that is called a million times leaves room for the answers of models.
+ */
 export async function casesToScore(reader: SessionReader, limit: number): Promise<{ ids: string[]; total: number }> {
-  const calls = `SELECT span_id FROM ai_calls WHERE status <> 'open' AND coalesce(operation, 'chat') NOT IN ('embeddings', 'rerank', 'count_tokens', 'create_batch')
-    UNION ALL SELECT span_id FROM tool_calls WHERE status <> 'open'`
-  const rows = await reader.rows<{ span_id: string; total: number }>(
-    `SELECT span_id, total FROM (SELECT span_id, count(*) OVER () AS total FROM (${calls})) ORDER BY hash(span_id), span_id LIMIT ${limit}`,
+  const total = await countCases(reader)
+  const turn = total <= limit ? '0' : 'row_number() OVER (PARTITION BY subject ORDER BY hash(span_id), span_id)'
+  const rows = await reader.rows<{ span_id: string }>(
+    `SELECT span_id FROM (SELECT span_id, ${turn} AS turn FROM (${CALLS})) ORDER BY turn, hash(span_id), span_id LIMIT ${limit}`,
   )
-  return { ids: rows.map(({ span_id: id }) => id), total: rows[0]?.total ?? 0 }
+  return { ids: rows.map(({ span_id: id }) => id), total }
 }
 
 interface Row extends Omit<ScoreCase, 'messages' | 'answer'> {

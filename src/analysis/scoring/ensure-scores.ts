@@ -2,7 +2,7 @@ import { FolderNotWritableError } from '../../errors.ts'
 import { storeScores } from '../../store/analytics/scores.ts'
 import { openSession, type SessionReader } from '../../store/query.ts'
 import type { Session } from '../../store/session.ts'
-import { casesToScore } from './cases.ts'
+import { countCases } from './cases.ts'
 import { scoreSession, scoringKey, type Scoring, type ScoringOptions } from './score-session.ts'
 import type { ScorerSpec } from './scorer-spec.ts'
 
@@ -24,7 +24,7 @@ export async function ensureScores(
   const reader = await (options.open ?? (() => openSession(session)))()
   let scoring: Scoring
   try {
-    const { total } = await casesToScore(reader, 1)
+    const total = await countCases(reader)
     if (total === 0) return { state: 'nothing to score', scoring: undefined }
     const [kept] = await reader.rows<{ value: string }>(`SELECT value FROM store.meta WHERE key = 'scores_key'`)
     if (options.again !== true && kept?.value === scoringKey(spec, total, options.limit)) return { state: 'kept', scoring: undefined }

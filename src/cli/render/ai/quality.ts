@@ -27,7 +27,7 @@ function head({ calls, overall }: ScoreReport, { scored, unsaved }: Quality): st
   const part =
     scored === null || scored.calls === scored.total
       ? ''
-      : ` (${count(scored.calls)} of ${count(scored.total)}, chosen by the hash of their id)`
+      : ` (${count(scored.calls)} of ${count(scored.total)}, as many of each agent, tool and model)`
   return `${overall === null ? '-' : overall.toFixed(3)} over ${counted(calls, 'call')}${part}${unsaved ? '; not kept: the folder of the session cannot be written' : ''}`
 }
 
