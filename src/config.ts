@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { parseBytes, parseCpuInterval, parseStallThreshold } from './setting-values.ts'
+import { flagOf, openTelemetryValue, parseBytes, parseCpuInterval, parseStallThreshold } from './setting-values.ts'
 
 // Every setting is declared once, here; nothing else reads the environment.
 
@@ -86,7 +86,13 @@ export const configTable = [
     default: 'false',
     doc: 'Answer HTTP/1 requests with a `Server-Timing` header: the time until the headers and the id of the trace, as browsers show them.',
   },
-  { name: 'PERF_SAMPLE', type: 'number', default: '1', doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.' },
+  {
+    name: 'PERF_SAMPLE',
+    type: 'number',
+    default: '1',
+    fallback: 'OTEL_TRACES_SAMPLER',
+    doc: 'Share of traces recorded, 0 to 1; every statistic is weighted by it.',
+  },
   {
     name: 'PERF_METRICS',
     type: 'boolean',
@@ -149,7 +155,7 @@ export const configTable = [
     type: 'choice',
     choices: ['silent', 'warn', 'debug'],
     default: 'warn',
-    fallback: '',
+    fallback: 'OTEL_LOG_LEVEL',
     doc: 'What the agent says on stderr: nothing, one line per problem, or all.',
   },
 ] as const satisfies readonly Setting[]
@@ -223,19 +229,22 @@ export function readConfig(environment: Environment, cwd: string, inherited = ''
   const root = rootFolder(environment, cwd, inherited)
   const warnings: string[] = []
   const given: Record<string, string> = {}
+  /** Variables of OpenTelemetry that stand for a setting. */
+  const said: Record<string, string> = {}
   const own = readProjectSettings(root)
   if (own.problem !== undefined) warnings.push(own.problem)
   const text = (name: SettingName): string => {
     const setting: Setting | undefined = configTable.find((entry) => entry.name === name)
     // The environment wins over the file under either name.
-    const fallback = setting?.fallback ? environment[setting.fallback] : undefined
+    const fallback = setting?.fallback ? openTelemetryValue(setting.fallback, environment) : undefined
     const set = environment[name] || (fallback ? undefined : own.values[name])
     const value = set || fallback || ''
     if (set) given[name] = set
+    else if (fallback && setting?.fallback) said[name] = setting.fallback
     return value.trim() === '' ? (setting?.default ?? '') : value.trim()
   }
   const warn = (name: SettingName, value: string, expected: string, used: string): void => {
-    warnings.push(`${name}=${value} is not ${expected}; using ${used}.`)
+    warnings.push(`${said[name] ?? name}=${value} is not ${expected}; using ${used}.`)
   }
   const list = (name: SettingName): string[] =>
     text(name)
@@ -318,12 +327,6 @@ export function readConfig(environment: Environment, cwd: string, inherited = ''
     warnings,
     given,
   }
-}
-
-/** `CACHE=1` as it stands; of `CACHE` the value of the environment variable, empty when it is not set. */
-function flagOf(entry: string, environment: Environment): [name: string, value: string] {
-  const at = entry.indexOf('=')
-  return at === -1 ? [entry, environment[entry] ?? ''] : [entry.slice(0, at).trim(), entry.slice(at + 1).trim()]
 }
 
 /** What `perf-agent bench` tells the benchmarks it runs. */

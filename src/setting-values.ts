@@ -34,3 +34,33 @@ export function parseStallThreshold(text: string): number | undefined {
   const ms = match === null ? NaN : Number(match[1]) * (match[2] === 's' ? 1000 : 1)
   return ms >= 20 && ms <= 60_000 ? ms : undefined
 }
+
+/** What an OTEL_* variable says in the words of the setting it stands for; undefined when it is not set. What is no word of its own is given as it is. */
+export function openTelemetryValue(variable: string, environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  const value = environment[variable]?.trim() || undefined
+  if (variable === 'OTEL_SERVICE_NAME') return value ?? serviceOfResource(environment['OTEL_RESOURCE_ATTRIBUTES'] ?? '')
+  if (variable === 'OTEL_LOG_LEVEL') return value && (LOG_LEVELS[value.toLowerCase()] ?? value)
+  if (variable !== 'OTEL_TRACES_SAMPLER' || value === undefined) return value
+  const sampler = value.toLowerCase().replace(/^parentbased_/, '')
+  if (sampler === 'traceidratio') return environment['OTEL_TRACES_SAMPLER_ARG']?.trim() || '1'
+  return SAMPLERS[sampler] ?? value
+}
+
+const SAMPLERS: Readonly<Record<string, string>> = { always_on: '1', always_off: '0' }
+const LOG_LEVELS: Readonly<Record<string, string>> = { none: 'silent', error: 'warn', info: 'warn', verbose: 'debug', all: 'debug' }
+
+/** `service.name` of a list such as `service.name=shop,team=a%2Cb`; one that cannot be decoded counts as not set at all. */
+function serviceOfResource(list: string): string | undefined {
+  try {
+    const pairs = list.split(',').map((pair) => pair.split('=').map((part) => decodeURIComponent(part.trim())))
+    return pairs.find(([key]) => key === 'service.name')?.[1] || undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** `CACHE=1` as it stands; of `CACHE` the value of the environment variable, empty when it is not set. */
+export function flagOf(entry: string, environment: Readonly<Record<string, string | undefined>>): [name: string, value: string] {
+  const at = entry.indexOf('=')
+  return at === -1 ? [entry, environment[entry] ?? ''] : [entry.slice(0, at).trim(), entry.slice(at + 1).trim()]
+}

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, Option, type Argument } from 'commander'
 import type { CommonOptions, CommandResult } from './command.ts'
 import { agentVersion } from './version.ts'
 
@@ -13,6 +13,8 @@ export const program = new Command('perf-agent')
   .showSuggestionAfterError()
   .exitOverride()
   .configureOutput({ writeErr: () => {} })
+  // With `[options]` the longest name leaves no room for its description in 80 columns.
+  .configureHelp({ subcommandTerm: (one) => [one.name(), ...one.registeredArguments.map(termOf)].join(' ') })
 
 /** A command with the common options whose code is loaded when it runs. */
 function command(
@@ -28,6 +30,11 @@ function command(
     .option('--session <session>', `which session: ${sessionHelp}`)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
+}
+
+function termOf(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
 }
 
 type Runner = (argument: unknown, options: CommonOptions) => CommandResult

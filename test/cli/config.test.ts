@@ -35,6 +35,35 @@ it('the environment wins over perf.config.json, also under the name of OpenTelem
   }
 })
 
+it('what OpenTelemetry calls the same is honoured where nothing else is said', async () => {
+  const read = (env: NodeJS.ProcessEnv) => {
+    const { service, sample, log, warnings } = readConfig(env, cwd)
+    return { service, sample, log, warnings }
+  }
+  const standard = { service: '', sample: 1, log: 'warn', warnings: [] }
+  const cases: [NodeJS.ProcessEnv, object][] = [
+    [{ OTEL_SERVICE_NAME: '', OTEL_TRACES_SAMPLER: '', OTEL_LOG_LEVEL: '' }, {}],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'team=a%2Cb, service.name=the%20shop' }, { service: 'the shop' }],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=shop,team=%' }, {}],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=shop', OTEL_SERVICE_NAME: 'of-otel' }, { service: 'of-otel' }],
+    [{ OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' }, { sample: 0.25 }],
+    [{ OTEL_TRACES_SAMPLER: 'traceidratio' }, {}],
+    [{ OTEL_TRACES_SAMPLER: 'always_off' }, { sample: 0 }],
+    [{ OTEL_TRACES_SAMPLER: 'always_off', PERF_SAMPLE: '0.5' }, { sample: 0.5 }],
+    [{ OTEL_TRACES_SAMPLER: 'jaeger_remote' }, { warnings: ['OTEL_TRACES_SAMPLER=jaeger_remote is not a number from 0 to 1; using 1.'] }],
+    [{ OTEL_LOG_LEVEL: 'NONE' }, { log: 'silent' }],
+    [{ OTEL_LOG_LEVEL: 'verbose' }, { log: 'debug' }],
+  ]
+  for (const [env, expected] of cases) expect([env, read(env)]).toEqual([env, { ...standard, ...expected }])
+  expect(await shown('PERF_SAMPLE', { OTEL_TRACES_SAMPLER: 'always_off' })).toEqual(['0', 'OTEL_TRACES_SAMPLER'])
+})
+
+it('the overview of the commands fits in 80 columns', async () => {
+  const { stdout } = await runCli(['--help'], { cwd })
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+  expect(stdout).toMatch(/\n {2}what-if <spans and change\.\.\.> +\S/)
+})
+
 it('PERF_ROOT is where perf.config.json and relative paths are looked for', async () => {
   writeSettings({ PERF_DIR: 'kept' })
   expect(readConfig({ PERF_ROOT: cwd }, '/elsewhere')).toMatchObject({ root: cwd, dir: path.join(cwd, 'kept') })

@@ -1,4 +1,5 @@
 import { configTable, readConfig, readProjectSettings, rootFolder, type Setting } from '../../config.ts'
+import { openTelemetryValue } from '../../setting-values.ts'
 import type { CommonOptions } from '../command.ts'
 import { oneLine, table } from '../render/table.ts'
 import { terminalOf } from '../render/terminal.ts'
@@ -30,11 +31,15 @@ export async function config(_: undefined, options: CommonOptions): Promise<numb
 }
 
 function valueOf(setting: Setting, own: Readonly<Record<string, string>>): string {
-  return process.env[setting.name] || (setting.fallback ? process.env[setting.fallback] : undefined) || own[setting.name] || setting.default
+  return process.env[setting.name] || fallbackOf(setting) || own[setting.name] || setting.default
 }
 
 function sourceOf(setting: Setting, own: Readonly<Record<string, string>>): string {
   if (process.env[setting.name]) return 'set'
-  if (setting.fallback && process.env[setting.fallback]) return setting.fallback
+  if (setting.fallback && fallbackOf(setting)) return setting.fallback
   return own[setting.name] ? 'perf.config.json' : 'default'
+}
+
+function fallbackOf({ fallback }: Setting): string | undefined {
+  return fallback ? openTelemetryValue(fallback, process.env) : undefined
 }
