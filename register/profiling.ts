@@ -1,7 +1,9 @@
+import path from 'node:path'
+import type { Config } from '../src/config.ts'
 import type { HeapProfileMessage } from '../src/core/heap-profile-format.ts'
 import type { CpuProfileMessage, CpuProfiling } from '../src/profiling/cpu.ts'
 import type { HeapSampling } from '../src/profiling/heap-sampling.ts'
-import { currentSpan, observeSwitches, switchObserver } from '../src/core/context.ts'
+import { currentSpan, observeSwitches, storageReader, switchObserver } from '../src/core/context.ts'
 import { guard } from '../src/core/guard.ts'
 import { threadId } from './threads.ts'
 
@@ -9,9 +11,15 @@ import { threadId } from './threads.ts'
 export interface ProfilingHost {
   /** Sampling interval in microseconds from the start on; 0 for none. */
   cpuIntervalUs: number
+  cpuSampler: Config['cpuSampler']
+  /** Folder of the app's settings, and that of the agent. */
+  root: string
+  ownFolder: string
   ownRequire: NodeJS.Require
   /** Hands a profile to the writer thread, or to a file where there is no writer. */
   deliver(message: CpuProfileMessage): void
+  /** Says one line on stderr, once. */
+  say(text: string): void
 }
 
 /** Starts what is on from the start, and waits for commands. Nothing is loaded before it is needed. */
@@ -24,10 +32,14 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
         thread: threadId,
         intervalUs: host.cpuIntervalUs,
         rotateMs: Number(process.env['PERF_TEST_ROTATE_MS']) || undefined,
+        sampler: host.cpuSampler,
+        folders: [...new Set([path.dirname(process.argv[1] ?? ''), host.root, ...(host.cpuSampler === 'pprof' ? [host.ownFolder] : [])])],
+        reader: storageReader,
         currentSpan,
         observe: observeSwitches,
         guard,
         deliver: (message) => host.deliver(message),
+        say: (text) => host.say(text),
       })
     }))
   if (host.cpuIntervalUs > 0) load()

@@ -140,6 +140,10 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     : undefined
   const profiling = createProfiling({
     cpuIntervalUs: config.cpu,
+    cpuSampler: config.cpuSampler,
+    root: config.root,
+    ownFolder: path.dirname(bootFile),
+    say: (text) => sayOnce(shared.control, config.log, text),
     ownRequire,
     deliver(message) {
       const isReady = Atomics.load(new Int32Array(shared.control), WriterWord.state) === WriterState.ready

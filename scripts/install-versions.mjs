@@ -226,8 +226,14 @@ export const MATRIX = [
   { lib: 'piscina', version: '5.3.2' },
 ]
 
-/** No libraries that are recorded: test runners, and the schema of SARIF, for the tests of `perf-agent audit`. */
-export const TEST_TOOLS = ['mocha@11.7.5', 'jest@30.2.0', '@microsoft/jest-sarif@1.0.0-beta.0']
+/** No libraries that are recorded: test runners, the sampler of PERF_CPU_SAMPLER=pprof, and the schema of SARIF, for the tests of `perf-agent audit`. */
+export const TEST_TOOLS = [
+  'mocha@11.7.5',
+  'jest@30.2.0',
+  '@microsoft/jest-sarif@1.0.0-beta.0',
+  '@datadog/pprof@5.18.1',
+  '@datadog/pprof@5.20.0',
+]
 
 /** A router that is tested with a Koa of its time. */
 function koaRouter(lib, version) {

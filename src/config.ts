@@ -107,6 +107,13 @@ export const configTable = [
   },
   { name: 'PERF_CPU', type: 'string', default: 'off', doc: 'CPU profile of the run: `off`, `on` (10 ms) or an interval such as `1ms`.' },
   {
+    name: 'PERF_CPU_SAMPLER',
+    type: 'choice',
+    choices: ['auto', 'inspector', 'pprof'],
+    default: 'auto',
+    doc: "Who samples for PERF_CPU: Node's inspector, or on Node 24 and newer `@datadog/pprof` (cheaper, less detail: docs/cpu.md), which `auto` takes where the app has it installed, without dd-trace.",
+  },
+  {
     name: 'PERF_HEAP',
     type: 'choice',
     choices: ['off', 'sampling'],
@@ -195,6 +202,7 @@ export interface Config {
   stalls: number
   /** Sampling interval of the CPU profile in microseconds; 0 is off. */
   cpu: number
+  cpuSampler: 'auto' | 'inspector' | 'pprof'
   heap: string
   /** As written; the command line reads it. */
   scorers: string
@@ -318,6 +326,7 @@ export function readConfig(environment: Environment, cwd: string, inherited = ''
     async: boolean('PERF_ASYNC', false),
     metrics: boolean('PERF_METRICS', true),
     cpu,
+    cpuSampler: choice('PERF_CPU_SAMPLER', ['auto', 'inspector', 'pprof'], 'auto'),
     heap: choice('PERF_HEAP', ['off', 'sampling'], 'off'),
     scorers: text('PERF_SCORERS'),
     maxBytes,

@@ -1,12 +1,13 @@
 // What PERF_CPU=on costs on the app of bench/overhead: switched on and off in turns in two recorded processes under the same load (alternate.mjs), beside
 // control turns; and what a rotation costs, measured once the app is idle after 10 s of load with it on. Fresh processes per pair: code is laid
-// out differently in each. Options: --node 24 --routes hello,sql,ai --pairs 3 --turns 12. Needs PostgreSQL and Redis.
+// out differently in each. Options: --node 24 --routes hello,sql,ai --pairs 3 --turns 12 --sampler inspector|pprof. Needs PostgreSQL and Redis.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import autocannon from '../overhead/node_modules/autocannon/autocannon.js'
+import { installedModules } from '../../scripts/install-versions.mjs'
 import { describeRun, describeRunInOneLine } from '../machine.mjs'
 import { startApp } from '../overhead/app-process.mjs'
 import { findNode } from '../overhead/nodes.mjs'
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     routes: { type: 'string', default: 'hello,sql,ai' },
     pairs: { type: 'string', default: '3' },
     turns: { type: 'string', default: '12' },
+    sampler: { type: 'string', default: 'inspector' },
   },
 })
 const LIMIT = 0.03
@@ -34,7 +36,7 @@ const perf = variants.find(({ name }) => name === 'perf')
 const switched = {
   ...perf,
   nodeArguments: ['--require', join(repositoryRoot, 'bench', 'profiling', 'switched-profiling.cjs'), ...perf.nodeArguments],
-  environment: (of) => ({ ...perf.environment(of), PERF_CPU: 'on' }),
+  environment: (of) => ({ ...perf.environment(of), PERF_CPU: 'on', PERF_CPU_SAMPLER: values.sampler, ...wherePprofIs() }),
 }
 
 console.log(describeRunInOneLine(describeRun()))
@@ -61,10 +63,20 @@ try {
   for (const folder of folders) await rm(folder, { recursive: true, force: true })
 }
 
+function wherePprofIs() {
+  return values.sampler === 'pprof' ? { NODE_PATH: installedModules('@datadog/pprof@5.20.0') } : {}
+}
+
 /** Met or missed only where the whole interval lies on one side of the budget. */
 function verdictOf(what, shares) {
   const { value, low, high } = medianInterval(shares)
-  const verdict = { what: `PERF_CPU=on: added CPU, ${what}`, unit: '%', node: node.major, atLeast: false, limit: LIMIT * 100 }
+  const verdict = {
+    what: `PERF_CPU=on: added CPU, ${what}${values.sampler === 'inspector' ? '' : `, sampler ${values.sampler}`}`,
+    unit: '%',
+    node: node.major,
+    atLeast: false,
+    limit: LIMIT * 100,
+  }
   return { ...verdict, value: value * 100, isMet: decide({ low, high }, LIMIT) }
 }
 
@@ -99,7 +111,8 @@ async function measurePair(found) {
     )
   }
   for (const app of apps) await app.stop()
-  for (const { folder } of apps) if (countProfiles(folder) === 0) throw new Error('nothing was profiled: the figures mean nothing')
+  for (const { folder } of apps)
+    if (countProfiles(folder, values.sampler) === 0) throw new Error('nothing was profiled: the figures mean nothing')
 }
 
 function startLoads(apps, route) {

@@ -6,12 +6,51 @@ import type { Span } from './span.ts'
 const reflectApply = Reflect.apply
 const storage = new AsyncLocalStorage<Span | undefined>()
 
-/** `run` of the one AsyncLocalStorage, for calls that other functions than `runWith` make. */
+/** `run` of the one AsyncLocalStorage, for calls that other functions than `runWith` make; only while `storesSpans`. */
 export const storageRun = storage.run.bind(storage)
 
 /** The span that the running code belongs to, or undefined. */
 export function currentSpan(): Span | undefined {
-  return storage.getStore()
+  const stored = storage.getStore()
+  return hasHolders && stored !== undefined ? ((stored as SpanHolder).span ?? stored) : stored
+}
+
+/** Stands in the storage for a span, where a native sampler that reads the storage itself finds what it needs. */
+export interface SpanHolder {
+  span?: Span
+}
+
+/** How a native sampler comes to know the span of the code it interrupts. */
+export interface StorageReader {
+  /** The storage, which is its key in the frames of contexts. */
+  storage: object
+  /** From now on spans stand in the storage as what `make` gives for their id; undefined: as themselves again. */
+  hold(make: ((idHigh: number, idLow: number) => SpanHolder) | undefined): void
+}
+
+let makeHolder: ((idHigh: number, idLow: number) => SpanHolder) | undefined
+/** Whether holders were ever made: what was stored lives on. */
+let hasHolders = false
+
+/** For the sampler of `PERF_CPU_SAMPLER=pprof`. */
+export const storageReader: StorageReader = {
+  storage,
+  hold(make) {
+    makeHolder = make
+    if (make !== undefined) hasHolders = true
+  },
+}
+
+/** What stands in the storage for `span`. */
+function storedFor(span: Span | undefined): Span | undefined {
+  if (makeHolder === undefined || span === undefined) return span
+  let { holder } = span
+  if (holder === undefined) {
+    holder = makeHolder(span.idHigh, span.idLow)
+    holder.span = span
+    span.holder = holder
+  }
+  return holder as Span
 }
 
 /** Is told when the running code changes its span within one callback; set only while the CPU is profiled. */
@@ -25,8 +64,13 @@ export interface SwitchObserver {
   ending(span: Span, endNs: number): number
 }
 
-/** The observer, or undefined while nothing is profiled: the one thing the hot path looks at. */
+/** The observer, or undefined while nothing is profiled. */
 export let switchObserver: SwitchObserver | undefined
+
+/** Whether a span stands in the storage as itself, and nobody is told of changes. */
+export function storesSpans(): boolean {
+  return switchObserver === undefined && makeHolder === undefined
+}
 
 /** Sets or removes the observer of this thread. */
 export function observeSwitches(observer: SwitchObserver | undefined): void {
@@ -36,7 +80,7 @@ export function observeSwitches(observer: SwitchObserver | undefined): void {
 /** Calls `fn` with `self` and `args`, with `span` as the current one for everything it starts. */
 export function runWith<R>(span: Span | undefined, fn: (...args: never[]) => R, self: unknown, args: readonly unknown[]): R {
   if (switchObserver !== undefined) return runObserved(switchObserver, span, fn, self, args)
-  return storage.run(span, reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
+  return storage.run(storedFor(span), reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
 }
 
 function runObserved<R>(
@@ -48,7 +92,7 @@ function runObserved<R>(
 ): R {
   observer.enter(span)
   try {
-    return storage.run(span, reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
+    return storage.run(storedFor(span), reflectApply as (fn: unknown, self: unknown, args: readonly unknown[]) => R, fn, self, args)
   } finally {
     observer.leave()
   }
@@ -62,7 +106,7 @@ export function bindSpan(channel: string, begin: (message: object) => Span | und
   bound.bindStore(storage, (message) => {
     const span = typeof message === 'object' && message !== null ? begin(message) : undefined
     if (span !== undefined && switchObserver !== undefined) switchObserver.change(span)
-    return span ?? currentSpan()
+    return span === undefined ? storage.getStore() : storedFor(span)
   })
 }
 
@@ -70,7 +114,7 @@ type WithScope = { withScope?(store: Span | undefined): Disposable }
 
 /** Makes `span` current until the returned scope is disposed; undefined where Node has no `withScope` (20, 22). */
 export function enterScope(span: Span): Disposable | undefined {
-  const scope = (storage as unknown as WithScope).withScope?.(span)
+  const scope = (storage as unknown as WithScope).withScope?.(storedFor(span))
   const observer = switchObserver
   if (scope === undefined || observer === undefined) return scope
   observer.change(span)

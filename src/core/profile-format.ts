@@ -33,6 +33,8 @@ export interface SpanLogHeader {
   thread: number
   number: number
   intervalUs: number
+  /** What took the samples; missing in older files: the inspector. */
+  sampler?: 'inspector' | 'pprof'
   /** wall = wallMs + (t − monoNs) / 1e6 */
   anchor: { monoNs: number; wallMs: number }
   /** Changes of span that found no room. */

@@ -1,4 +1,4 @@
-import { runWith, storageRun, switchObserver } from './context.ts'
+import { runWith, storageRun, storesSpans } from './context.ts'
 import { noteFault } from './guard.ts'
 import type { Span } from './span.ts'
 
@@ -22,7 +22,7 @@ let observedCalls: SeeingCalls | undefined
 
 /** `run` and `apply` for a call whose error is to be seen. They add no frame to the stack that `runWith` would not add. */
 export function seeingCalls(): SeeingCalls {
-  if (switchObserver === undefined) return (calls ??= makeCalls(storageRun as Run))
+  if (storesSpans()) return (calls ??= makeCalls(storageRun as Run))
   return (observedCalls ??= makeCalls((span, _apply, fn, self, args) => runWith(span, fn as () => unknown, self, args)))
 }
 

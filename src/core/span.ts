@@ -1,3 +1,4 @@
+import type { SpanHolder } from './context.ts'
 import type { Attributes } from './integration.ts'
 import type { Trace } from './ring.ts'
 
@@ -26,6 +27,8 @@ export class Span {
   isElsewhere = false
   /** Milliseconds its code ran on this thread so far, children apart; counted only while the CPU is profiled. */
   cpuMs = 0
+  /** What stands for it in the storage while a native sampler reads that. */
+  holder: SpanHolder | undefined = undefined
   weight: number
   variant = ''
   /** Made below an AI call that was open: what goes out from here belongs to that call. A tool is not part of the call that asked for it. */

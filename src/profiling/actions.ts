@@ -93,6 +93,7 @@ async function profileFromOutside(ms: number, host: ActionsHost): Promise<string
     if (stopped === undefined) throw new Error('the main thread gave no profile')
     host.storeProfile({
       type: 'cpu-profile',
+      sampler: 'inspector',
       thread: 0,
       number: outsideNumber++,
       intervalUs: INTERVAL_US,

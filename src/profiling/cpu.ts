@@ -1,10 +1,12 @@
-import type { SwitchObserver } from '../core/context.ts'
+import type { StorageReader, SwitchObserver } from '../core/context.ts'
 import type { CpuProfile } from '../core/profile-format.ts'
 import type { Span } from '../core/span.ts'
+import { chooseSampler, type SamplerSetting } from './choose-sampler.ts'
 import { newScriptMaps } from './compiled-scripts.ts'
 import type { ScriptMap } from './compiled-scripts.ts'
-import { InspectorProfiler } from './inspector-profiler.ts'
-import { SpanSwitches } from './span-switches.ts'
+import type { CpuSampler, Sampled } from './cpu-sampler.ts'
+import { startInspectorSampler } from './inspector-sampler.ts'
+import { startPprofSampler } from './pprof-sampler.ts'
 
 // CPU profiling of one thread of the app: profiles cut into rotations, each handed over with the log of span changes beside it.
 // A bundle of its own, loaded only where a CPU profile is asked for; what it shares with the agent is passed in.
@@ -16,6 +18,7 @@ export interface CpuProfileMessage {
   /** Counts the profiles of this thread from 0. */
   number: number
   intervalUs: number
+  sampler: 'inspector' | 'pprof'
   profile: CpuProfile
   /** Entries of the `SpanLog`, those that say something of a sample. */
   switches: Uint8Array
@@ -32,6 +35,12 @@ export interface CpuOptions {
   rotateMs?: number | undefined
   currentSpan(): Span | undefined
   observe(observer: SwitchObserver | undefined): void
+  sampler: SamplerSetting
+  /** Folders from which @datadog/pprof is looked for. */
+  folders: readonly string[]
+  reader: StorageReader
+  /** Says one line on stderr. */
+  say(text: string): void
   guard(where: string, fn: () => void): void
   deliver(message: CpuProfileMessage): void
 }
@@ -85,38 +94,48 @@ interface Running {
 }
 
 function startRunning(options: CpuOptions, intervalUs: number, nextNumber: () => number): Running {
-  const { thread, currentSpan, observe, guard, deliver } = options
-  const profiler = new InspectorProfiler(intervalUs)
+  const { thread, guard, deliver } = options
   const scripts = new Set<string>()
-  let number = nextNumber()
-  profiler.start(String(number))
-  const rotate = (): void => {
-    const ended = number
-    number = nextNumber()
-    profiler.start(String(number))
-    handOver(ended)
-  }
-  const handOver = (ended: number): void => {
-    const profile = profiler.end(String(ended))
-    const { entries, lost } = switches.take(profile)
-    if (profile === undefined) return
-    const maps = newScriptMaps(profile, scripts)
-    deliver({ type: 'cpu-profile', thread, number: ended, intervalUs, profile, switches: entries, lostSwitches: lost, maps })
-  }
-  const guardedRotate = (): void => guard('cpu', rotate)
-  const switches = new SpanSwitches(currentSpan, () => setImmediate(guardedRotate).unref())
-  switches.start()
-  observe(switches)
   const rotateMs = options.rotateMs ?? Math.max(1000, Math.min(MAX_ROTATE_MS, (MAX_SAMPLES * intervalUs) / 1000))
+  const handOver = (sampled: Sampled | undefined): void => {
+    const number = nextNumber()
+    if (sampled === undefined) return
+    const maps = newScriptMaps(sampled.profile, scripts)
+    deliver({ type: 'cpu-profile', thread, number, intervalUs, sampler: sampler.name, ...sampled, maps })
+  }
+  const rotate = (): void => handOver(sampler.rotate())
+  const guardedRotate = (): void => guard('cpu', rotate)
+  const sampler =
+    startPprof(options, intervalUs, rotateMs) ?? startInspectorSampler(intervalUs, options, () => setImmediate(guardedRotate).unref())
   const timer = setInterval(guardedRotate, rotateMs).unref()
   return {
     rotate,
     end() {
       clearInterval(timer)
-      observe(undefined)
-      switches.stop()
-      handOver(number)
-      profiler.close()
+      handOver(sampler.end())
     },
+  }
+}
+
+/** The sampler of @datadog/pprof where it is wanted and there; one line when it is there and cannot be used. */
+function startPprof(
+  { sampler, folders, reader, say, ...options }: CpuOptions,
+  intervalUs: number,
+  rotateMs: number,
+): CpuSampler | undefined {
+  // A window of a run that is not profiled: spans that began before it do not stand in the storage as this sampler needs them.
+  if (options.intervalUs === 0) return undefined
+  const { folder, why, isProblem } = chooseSampler(sampler, folders)
+  const sayWhy = (text: string): void => say(`${text}. Samples come from the inspector (PERF_CPU_SAMPLER=inspector).`)
+  if (folder === undefined) {
+    if (isProblem) sayWhy(why)
+    return undefined
+  }
+  try {
+    return startPprofSampler(folder, intervalUs, rotateMs, reader)
+  } catch (error) {
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
+    sayWhy(`${why} cannot sample: ${reason.slice(0, 200).replace(/\.$/, '')}`)
+    return undefined
   }
 }

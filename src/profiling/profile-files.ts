@@ -12,10 +12,10 @@ import type { CpuProfileMessage } from './cpu.ts'
 
 /** Writes a profile and its span log, mode 0600, compressed; nothing when the thread was idle all the time. Throws when the disk says no. */
 export function writeProfile(folder: string, instance: string, message: CpuProfileMessage, anchor: SpanLogHeader['anchor']): void {
-  const { profile, thread, number, intervalUs, lostSwitches } = message
+  const { profile, thread, number, intervalUs, sampler, lostSwitches } = message
   if (isIdle(profile)) return
   makeFolder(folder)
-  const header: SpanLogHeader = { v: 1, instance, thread, number, intervalUs, anchor, lostSwitches }
+  const header: SpanLogHeader = { v: 1, instance, thread, number, intervalUs, sampler, anchor, lostSwitches }
   const base = path.join(folder, `${instance}.${thread}.${number}`)
   // A profile is only looked at when its own file is there: it comes last.
   if (Object.keys(message.maps).length > 0) writeCompressed(`${base}.maps`, Buffer.from(JSON.stringify(message.maps)))

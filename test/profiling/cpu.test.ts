@@ -8,15 +8,24 @@ import { profileFiles, readProfile, readSpanLog } from '../../src/store/profiles
 import { profileNodes } from '../../src/store/profiles/stack-table.ts'
 import { openSession } from '../../src/store/query.ts'
 import { readSession } from '../../src/store/session.ts'
+import { nodeMajor } from '../support/node-under-test.ts'
 import { record, type Recorded } from '../support/record.ts'
 import { BUSY_PROGRAM, busyTimes, busyWindows } from './busy-program.ts'
 
 const sessionOf = (run: Recorded) => readSession(run.sessionDir ?? '')
 
-describe.each(['esm', 'cjs'] as const)('PERF_CPU in a program that is %s', (format) => {
-  it('ties samples and CPU time to the span whose code ran', async () => {
-    const run = await record({ format, app: BUSY_PROGRAM, env: { PERF_CPU: '1ms' }, timeoutMs: 55_000 })
+/** It reads the contexts of Node 24 and newer. */
+const hasPprof = nodeMajor() >= 24
+const PPROF = ['@datadog/pprof@5.20.0']
+
+const CASES = (['esm', 'cjs'] as const).flatMap((format) => (['inspector', 'pprof'] as const).map((sampler) => ({ format, sampler })))
+
+describe.each(CASES)('PERF_CPU in a program that is $format, sampled by $sampler', ({ format, sampler }) => {
+  it.skipIf(sampler === 'pprof' && !hasPprof)('ties samples and CPU time to the span whose code ran', async () => {
+    const packages = sampler === 'pprof' ? PPROF : []
+    const run = await record({ format, app: BUSY_PROGRAM, packages, env: { PERF_CPU: '1ms' }, timeoutMs: 55_000 })
     expect([run.status, run.stderr]).toEqual([0, ''])
+    for (const file of profileFiles(sessionOf(run))) expect(readSpanLog(file).header).toMatchObject({ sampler, lostSwitches: 0 })
     const windows = busyWindows(run.stdout)
 
     // Sample by sample, against the window its time lies in, and summed up over the time that was sampled as it should be: on a busy
@@ -51,7 +60,9 @@ describe.each(['esm', 'cjs'] as const)('PERF_CPU in a program that is %s', (form
     reader.close()
     expect(byName).toEqual(['heavy', 'light', 'nested'].map((name) => ({ span_name: name, us: total.get(name) })))
     const truth = busyTimes(windows)
-    for (const { name, ms } of own) within(ms * 1000, truth.get(name), 0.05, `self_cpu_ms of ${name}`)
+    // Without a hook nothing sees the changes of span, only the samples.
+    if (sampler === 'pprof') expect(own.map(({ ms }) => ms)).toEqual([null, null, null])
+    else for (const { name, ms } of own) within(ms * 1000, truth.get(name), 0.05, `self_cpu_ms of ${name}`)
   })
 })
 
