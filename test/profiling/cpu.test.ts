@@ -1,5 +1,5 @@
 // CPU profiles of real processes, against what the program itself says about when which span was busy.
-import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseCpuInterval } from '../../src/setting-values.ts'
@@ -152,6 +152,71 @@ process.exit(0)`
   expect(await reader.rows(`SELECT DISTINCT span_name FROM cpu_samples WHERE span_name IS NOT NULL`)).toEqual([{ span_name: 'short' }])
   reader.close()
 })
+
+const BURNS = `import { span } from '@perf/agent/api'
+span('one', () => { let sink = 0; for (let i = 0; i < 3e7; i++) sink = (sink + Math.imul(i, 7)) | 0 })
+console.log('runs')`
+
+describe('a @datadog/pprof beside the app', () => {
+  const samplersOf = (run: Recorded) => profileFiles(sessionOf(run)).map((file) => readSpanLog(file).header.sampler)
+  const recordWith = (folder: Record<string, string>, env: Record<string, string> = {}) =>
+    record({ app: BURNS, env: { PERF_CPU: '1ms', ...env }, prepare: (program) => writeFiles(path.join(program, 'node_modules'), folder) })
+  const said = (why: string) => `[perf-agent] ${why}. Samples come from the inspector (PERF_CPU_SAMPLER=inspector).\n`
+  const packageOf = (version: string) => ({ '@datadog/pprof/package.json': `{ "version": "${version}" }` })
+
+  it.skipIf(!hasPprof)('is said once and left alone when it is too old, does not load or does not do what it should', async () => {
+    const old = await recordWith(packageOf('5.18.0'))
+    expect(old).toMatchObject({ status: 0, stdout: 'runs\n', stderr: said('@datadog/pprof 5.18.0 is not of 5.18.1 to 5.x') })
+    const empty = await recordWith(packageOf('5.99.0'))
+    expect([empty.status, empty.stdout]).toEqual([0, 'runs\n'])
+    expect(empty.stderr).toMatch(
+      /^\[perf-agent\] @datadog\/pprof 5\.99\.0 cannot sample: Cannot find module .*\(PERF_CPU_SAMPLER=inspector\)\.\n$/,
+    )
+    const other = await recordWith({
+      ...packageOf('5.99.0'),
+      '@datadog/pprof/out/src/time-profiler-bindings.js': 'exports.TimeProfiler = class { createContextHolder() { return {} } }',
+    })
+    expect(other.stderr).toBe(said('@datadog/pprof 5.99.0 cannot sample: it does not find contexts'))
+    for (const run of [old, empty, other]) expect(new Set(samplersOf(run))).toEqual(new Set(['inspector']))
+  })
+
+  it('is left to dd-trace where that is installed, and not used when it is not wanted', async () => {
+    const both = { ...packageOf('5.20.0'), 'dd-trace/package.json': '{ "version": "5.0.0" }' }
+    for (const run of [await recordWith(both), await recordWith(packageOf('5.20.0'), { PERF_CPU_SAMPLER: 'inspector' })]) {
+      expect(run).toMatchObject({ status: 0, stdout: 'runs\n', stderr: '' })
+      expect(new Set(samplersOf(run))).toEqual(new Set(['inspector']))
+    }
+  })
+
+  it('is missed when it is asked for and not there', async () => {
+    const run = await record({ app: BURNS, env: { PERF_CPU: '1ms', PERF_CPU_SAMPLER: 'pprof' } })
+    const why = hasPprof ? '@datadog/pprof is not installed beside the app' : '@datadog/pprof needs Node 24'
+    expect(run).toMatchObject({ status: 0, stdout: 'runs\n', stderr: said(why) })
+  })
+
+  it.skipIf(!hasPprof).each(['@datadog/pprof@5.18.1', '@datadog/pprof@5.20.0'])('samples worker threads, too: %s', async (version) => {
+    const run = await record({ app: THREADS, format: 'cjs', packages: [version], env: { PERF_CPU: '1ms' } })
+    expect([run.status, run.stderr]).toEqual([0, ''])
+    expect(new Set(samplersOf(run))).toEqual(new Set(['pprof']))
+    const reader = await openSession(sessionOf(run))
+    expect(
+      await reader.rows(
+        `SELECT DISTINCT span_name, thread > 0 AS in_worker, function, file, line FROM cpu_samples WHERE function = 'burn' ORDER BY ALL`,
+      ),
+    ).toEqual([
+      { span_name: 'in main', in_worker: false, function: 'burn', file: 'app.js', line: expect.any(Number) as number },
+      { span_name: 'in worker', in_worker: true, function: 'burn', file: 'app.js', line: expect.any(Number) as number },
+    ])
+    reader.close()
+  })
+})
+
+function writeFiles(folder: string, files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    writeFileSync(path.join(folder, name), text)
+  }
+}
 
 it.each([
   ['off', 0],

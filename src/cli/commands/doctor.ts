@@ -6,7 +6,9 @@ import {
   type PackageReport,
   type RecognisedCalls,
 } from '../../analysis/doctor.ts'
+import { readConfig } from '../../config.ts'
 import { SessionNotFoundError } from '../../errors.ts'
+import { chooseSampler, type SamplerSetting } from '../../profiling/choose-sampler.ts'
 import type { CommonOptions } from '../command.ts'
 import { openNamedSession, sessionsDir } from '../open.ts'
 import { oneLine, table } from '../render/table.ts'
@@ -27,7 +29,9 @@ const MISSED = new Set(['unsupported', 'loaded-before', 'bundled', 'failed'])
 
 /** `perf-agent doctor`: the machine, and every known package the app loaded; exit 1 when something was missed or does not work. */
 export async function doctor(_: undefined, options: CommonOptions): Promise<number> {
-  const data: DoctorData = { checks: await environmentChecks(sessionsDir(options)), session: null, packages: [], recognised_ai_calls: [] }
+  const { cpuSampler } = readConfig(process.env, process.cwd())
+  const checks = [...(await environmentChecks(sessionsDir(options))), samplerCheck(cpuSampler)]
+  const data: DoctorData = { checks, session: null, packages: [], recognised_ai_calls: [] }
   try {
     const reader = await openNamedSession(options)
     data.session = reader.session.name
@@ -45,6 +49,13 @@ export async function doctor(_: undefined, options: CommonOptions): Promise<numb
   )
   const isBad = data.checks.some((check) => check.state === 'failed') || data.packages.some((entry) => MISSED.has(entry.status))
   return isBad ? 1 : 0
+}
+
+/** Who would take the samples of an app that is started here. */
+function samplerCheck(setting: SamplerSetting): Check {
+  const { sampler, why, isProblem } = chooseSampler(setting, [process.cwd()])
+  const detail = sampler === 'pprof' ? `${why} samples for PERF_CPU` : `Node's inspector samples for PERF_CPU: ${why}`
+  return { name: 'CPU sampler', state: isProblem ? 'warning' : 'ok', detail }
 }
 
 function render(terminal: Terminal, data: DoctorData): string {
