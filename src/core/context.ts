@@ -24,11 +24,13 @@ export interface SpanHolder {
 export interface StorageReader {
   /** The storage, which is its key in the frames of contexts. */
   storage: object
-  /** From now on spans stand in the storage as what `make` gives for their id; undefined: as themselves again. */
-  hold(make: ((idHigh: number, idLow: number) => SpanHolder) | undefined): void
+  /** From now on spans stand in the storage as what `make` gives for their id, if anything; undefined: as themselves again. It must not throw. */
+  hold(make: MakeHolder | undefined): void
 }
 
-let makeHolder: ((idHigh: number, idLow: number) => SpanHolder) | undefined
+type MakeHolder = (idHigh: number, idLow: number) => SpanHolder | undefined
+
+let makeHolder: MakeHolder | undefined
 /** Whether holders were ever made: what was stored lives on. */
 let hasHolders = false
 
@@ -47,6 +49,7 @@ function storedFor(span: Span | undefined): Span | undefined {
   let { holder } = span
   if (holder === undefined) {
     holder = makeHolder(span.idHigh, span.idLow)
+    if (holder === undefined) return span
     holder.span = span
     span.holder = holder
   }

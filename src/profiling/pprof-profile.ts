@@ -2,14 +2,18 @@ import { pathToFileURL } from 'node:url'
 import type { CpuProfile, CpuProfileNode } from '../core/profile-format.ts'
 import { SPAN_LOG_ENTRY_BYTES } from '../core/profile-format.ts'
 import type { Sampled } from './cpu-sampler.ts'
+import type { SpanIdHalves } from './span-id-halves.ts'
 
 // A profile of @datadog/pprof as the inspector would have given it, so that everything behind it is the same.
 
-/** What @datadog/pprof gives for a span, and back with each sample. */
-export interface SpanIds {
+/** The id of a span. */
+interface SpanIds {
   readonly idHigh: number
   readonly idLow: number
 }
+
+/** What @datadog/pprof is given for a span, and gives back with each sample: the low half of its id where that says all. */
+export type SpanContext = SpanIds | number
 
 /** A function on a stack. Line and column count from 1. */
 export interface TimeNode {
@@ -20,7 +24,7 @@ export interface TimeNode {
   columnNumber: number
   children: TimeNode[]
   /** Its samples, in no order: microseconds since the epoch, and the context that was current. */
-  contexts?: { timestamp: bigint; context?: SpanIds | undefined }[]
+  contexts?: { timestamp: bigint; context?: SpanContext | undefined }[]
 }
 
 /** What the native profiler gives; start and end are microseconds of the monotonic clock. */
@@ -30,8 +34,13 @@ export interface TimeProfile {
   topDownRoot: TimeNode
 }
 
-/** @param epochOffsetUs what the clock of the samples is ahead of the monotonic one */
-export function fromTimeProfile({ startTime, endTime, topDownRoot }: TimeProfile, epochOffsetUs: number): Sampled {
+/**
+ * @param epochOffsetUs what the clock of the samples is ahead of the monotonic one
+ * @param halves the other halves of ids
+ */
+export function fromTimeProfile({ startTime, endTime, topDownRoot }: TimeProfile, epochOffsetUs: number, halves: SpanIdHalves): Sampled {
+  const idsOf = (context: SpanContext | undefined): SpanIds | undefined =>
+    typeof context === 'number' ? { idHigh: halves.highOf(context) ?? 0, idLow: context } : context
   const nodes: CpuProfileNode[] = []
   const taken: TakenSample[] = []
   const add = ({ name, scriptName, scriptId, lineNumber, columnNumber, children, contexts = [] }: TimeNode): number => {
@@ -42,7 +51,7 @@ export function fromTimeProfile({ startTime, endTime, topDownRoot }: TimeProfile
     const callFrame = { functionName, scriptId: String(scriptId), url, lineNumber: lineNumber - 1, columnNumber: columnNumber - 1 }
     const node: CpuProfileNode = { id, callFrame, hitCount: contexts.length }
     nodes.push(node)
-    for (const { timestamp, context } of contexts) taken.push({ timeUs: Number(timestamp) - epochOffsetUs, node: id, ids: context })
+    for (const { timestamp, context } of contexts) taken.push({ timeUs: Number(timestamp) - epochOffsetUs, node: id, ids: idsOf(context) })
     if (children.length > 0) node.children = children.map(add)
     return id
   }

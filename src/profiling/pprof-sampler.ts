@@ -5,7 +5,8 @@ import { isMainThread } from 'node:worker_threads'
 import { nowNs } from '../core/clock.ts'
 import type { SpanHolder, StorageReader } from '../core/context.ts'
 import type { CpuSampler } from './cpu-sampler.ts'
-import { fromTimeProfile, type SpanIds, type TimeProfile } from './pprof-profile.ts'
+import { fromTimeProfile, type SpanContext, type TimeProfile } from './pprof-profile.ts'
+import { SpanIdHalves } from './span-id-halves.ts'
 
 // The sampler of @datadog/pprof, where the app has it installed: its signal handler looks up the current span in V8's continuation data, which is
 // where Node 24 and newer keep what AsyncLocalStorage holds. No hook, and no log of the changes of span, since each sample comes with its span. Its own class
@@ -15,10 +16,10 @@ import { fromTimeProfile, type SpanIds, type TimeProfile } from './pprof-profile
 interface TimeProfiler {
   start(): void
   stop(restart: boolean): TimeProfile
-  createContextHolder(context: SpanIds): SpanHolder
+  createContextHolder(context: SpanContext): SpanHolder
   v8ProfilerStuckEventLoopDetected(): number
   /** The context of the code that runs. */
-  readonly context: SpanIds | undefined
+  readonly context: SpanContext | undefined
 }
 type TimeProfilerClass = new (options: object) => TimeProfiler
 
@@ -27,6 +28,7 @@ type TimeProfilerClass = new (options: object) => TimeProfiler
  * An interval other than the first cannot be had.
  */
 let only: { profiler: TimeProfiler; intervalUs: number } | undefined
+const halves = new SpanIdHalves()
 
 /**
  * Samples this thread with the @datadog/pprof in `folder`.
@@ -43,12 +45,19 @@ export function startPprofSampler(folder: string, intervalUs: number, longestMs:
     profiler.stop(false)
     throw error
   }
-  reader.hold((idHigh, idLow) => profiler.createContextHolder({ idHigh, idLow }))
+  // Called where the app's own calls begin: it may never throw.
+  reader.hold((idHigh, idLow) => {
+    try {
+      return profiler.createContextHolder(halves.holds(idHigh, idLow) ? idLow : { idHigh, idLow })
+    } catch {
+      return undefined
+    }
+  })
   return {
     name: 'pprof',
     rotate() {
       const profile = profiler.stop(true)
-      const sampled = fromTimeProfile(profile, epochOffsetUs())
+      const sampled = fromTimeProfile(profile, epochOffsetUs(), halves)
       // V8's processing of samples may hang in a loop of its own when a profile begins at the wrong moment; starting it anew ends that.
       if (profile.endTime - profile.startTime > MIN_JUDGED_US && profiler.v8ProfilerStuckEventLoopDetected() > 0) {
         profiler.stop(false)
@@ -58,7 +67,7 @@ export function startPprofSampler(folder: string, intervalUs: number, longestMs:
     },
     end() {
       reader.hold(undefined)
-      return fromTimeProfile(profiler.stop(false), epochOffsetUs())
+      return fromTimeProfile(profiler.stop(false), epochOffsetUs(), halves)
     },
   }
 }

@@ -195,7 +195,8 @@ describe('a @datadog/pprof beside the app', () => {
   })
 
   it.skipIf(!hasPprof).each(['@datadog/pprof@5.18.1', '@datadog/pprof@5.20.0'])('samples worker threads, too: %s', async (version) => {
-    const run = await record({ app: THREADS, format: 'cjs', packages: [version], env: { PERF_CPU: '1ms' } })
+    const app = THREADS.replace(/function burn.*/, LONGER_BURN)
+    const run = await record({ app, format: 'cjs', packages: [version], env: { PERF_CPU: '1ms' } })
     expect([run.status, run.stderr]).toEqual([0, ''])
     expect(new Set(samplersOf(run))).toEqual(new Set(['pprof']))
     const reader = await openSession(sessionOf(run))
@@ -210,6 +211,13 @@ describe('a @datadog/pprof beside the app', () => {
     reader.close()
   })
 })
+
+/** Half a second on every version of Node: a sampler that gets no core for a while still takes samples of it. */
+const LONGER_BURN = `function burn() {
+  let sink = 0
+  for (const end = Date.now() + 500; Date.now() < end; ) for (let i = 0; i < 1e6; i++) sink = (sink + Math.imul(i, 2654435761)) | 0
+  return sink
+}`
 
 function writeFiles(folder: string, files: Record<string, string>): void {
   for (const [name, text] of Object.entries(files)) {

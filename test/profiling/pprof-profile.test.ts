@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { fromTimeProfile, type TimeNode } from '../../src/profiling/pprof-profile.ts'
+import { SpanIdHalves } from '../../src/profiling/span-id-halves.ts'
 
 const node = (name: string, scriptName: string, at: [atUs: number, span?: number][], children: TimeNode[] = []): TimeNode => ({
   name,
@@ -10,7 +11,7 @@ const node = (name: string, scriptName: string, at: [atUs: number, span?: number
   children,
   contexts: at.map(([us, span]) => ({
     timestamp: BigInt(us + OFFSET_US),
-    context: span === undefined ? undefined : { idHigh: -1, idLow: span },
+    context: span === 1 ? 1 : span === undefined ? undefined : { idHigh: -1, idLow: span },
   })),
 })
 const OFFSET_US = 1_800_000_000_000_000
@@ -19,7 +20,9 @@ it('a profile of @datadog/pprof becomes one of V8, with the changes of span betw
   const inner = node('inner', '/app/my file.cjs', [[50, 2], [20, 1], [30, 1]]) // prettier-ignore
   const outer = node('outer', 'file:///app/b.mjs', [[40, 2]], [inner])
   const root = node('', 'node:internal/main/run_main_module', [], [outer, node('(idle)', '', [[60]])])
-  const { profile, switches } = fromTimeProfile({ startTime: 10, endTime: 70, topDownRoot: root }, OFFSET_US)
+  const halves = new SpanIdHalves()
+  expect(halves.holds(-1, 1)).toBe(true)
+  const { profile, switches } = fromTimeProfile({ startTime: 10, endTime: 70, topDownRoot: root }, OFFSET_US, halves)
   expect(profile).toMatchObject({ startTime: 10, endTime: 70, samples: [3, 3, 2, 3, 4], timeDeltas: [10, 10, 10, 10, 10] })
   expect(profile.nodes.map(({ id, callFrame, children }) => [id, callFrame.functionName, callFrame.url, children])).toEqual([
     [1, '(root)', '', [2, 4]],
