@@ -41,7 +41,7 @@ const said = async (running: Running, text: string): Promise<void> =>
   ))
 const sessionOf = ({ perfDir }: Running): string => {
   const sessions = path.join(perfDir, 'sessions')
-  return path.join(sessions, readdirSync(sessions)[0] ?? '')
+  return path.join(sessions, (existsSync(sessions) ? readdirSync(sessions) : [])[0] ?? '')
 }
 
 describe('a process whose main thread is blocked', () => {
