@@ -1,5 +1,7 @@
 import { defineIntegration, target } from '../core/integration.ts'
 import type { Attributes, Outcome, Payload, SpanEnd } from '../core/integration.ts'
+import { TOOL_CALL } from '../semantics/ai-attributes.ts'
+import { toolEnd, toolStart } from '../semantics/tool.ts'
 import { aiStart, apiErrorEnd, countOf, endpointAttributes, rawResponseEnd } from '../semantics/ai.ts'
 import type { AiOperation, AiResource } from '../semantics/ai.ts'
 import { messageEnd, messageStream } from '../semantics/ai-anthropic.ts'
@@ -38,8 +40,9 @@ export default defineIntegration({
   module: '@anthropic-ai/sdk',
   kind: 'ai',
   records: {
-    spans: ['create_batch'],
+    spans: ['chat claude-sonnet-4-5', 'create_batch', 'execute_tool lookup'],
     attributes: [
+      ...TOOL_CALL,
       'gen_ai.conversation.id',
       'gen_ai.operation.name',
       'gen_ai.provider.name',
@@ -90,6 +93,14 @@ export default defineIntegration({
     call('Anthropic.Beta.Messages.prototype.countTokens', '>=0.32.0 <2', 'count_tokens', countEnd),
     call('Anthropic.Messages.Batches.prototype.create', '>=0.33.0 <2', 'create_batch', batchEnd),
     call('Anthropic.Beta.Messages.Batches.prototype.create', '>=0.29.0 <2', 'create_batch', batchEnd),
+    target<{ self: { name?: unknown }; args: [input: unknown, context?: { toolUse?: { id?: unknown } }] }>({
+      path: 'Anthropic.Beta.Messages.prototype.toolRunner',
+      versions: '>=0.63.0 <2',
+      given: '0.tools.*.run',
+      settles: 'promise',
+      start: ({ self, args: [args, context] }) => toolStart({ name: String(self.name), args, callId: context?.toolUse?.id }),
+      end: (_, outcome) => (outcome.ok ? toolEnd(outcome.result) : undefined),
+    }),
     call('Anthropic.Completions.prototype.create', '>=0.20.0 <1', 'text_completion', completionEnd, messageStream),
   ],
 })

@@ -1,4 +1,5 @@
-import { defineIntegration } from '../core/integration.ts'
+import { defineIntegration, target } from '../core/integration.ts'
+import { TOOL_CALL } from '../semantics/ai-attributes.ts'
 import { chatEnd, chatStream, embeddingsEnd, imagesEnd, responseEnd, responseStream, transcriptionEnd } from '../semantics/ai-openai.ts'
 import {
   audioAttributes,
@@ -9,6 +10,7 @@ import {
   speechAttributes,
 } from '../semantics/ai-openai-request.ts'
 import { openAiTargets } from '../semantics/ai-openai-target.ts'
+import { toolEnd, toolStart } from '../semantics/tool.ts'
 
 const call = openAiTargets('openai')
 const ALL = '>=4.20.0 <8'
@@ -18,8 +20,9 @@ export default defineIntegration({
   module: 'openai',
   kind: 'ai',
   records: {
-    spans: ['chat gpt-4o-mini', 'embeddings text-embedding-3-small', 'chat o3 (responses)'],
+    spans: ['chat gpt-4o-mini', 'embeddings text-embedding-3-small', 'chat o3 (responses)', 'execute_tool lookup'],
     attributes: [
+      ...TOOL_CALL,
       'gen_ai.conversation.id',
       'gen_ai.embeddings.dimension.count',
       'gen_ai.operation.name',
@@ -82,5 +85,18 @@ export default defineIntegration({
     call('OpenAI.Audio.Speech.prototype.create', ALL, 'generate_content', speechAttributes, () => undefined),
     call('OpenAI.Audio.Transcriptions.prototype.create', ALL, 'generate_content', audioAttributes, transcriptionEnd),
     call('OpenAI.Audio.Translations.prototype.create', ALL, 'generate_content', audioAttributes, transcriptionEnd),
+    runTools('OpenAI.Chat.Completions.prototype.runTools', '>=5.0.0 <8'),
   ],
 })
+
+/** The tools that the SDK's own runner calls. */
+function runTools(path: string, versions: string) {
+  return target<{ self: { name?: unknown }; args: [input: unknown] }>({
+    path,
+    versions,
+    given: '0.tools.*.function.function',
+    settles: 'promise',
+    start: ({ self, args: [args] }) => toolStart({ name: String(self.name), args }),
+    end: (_, outcome) => (outcome.ok ? toolEnd(outcome.result) : undefined),
+  })
+}

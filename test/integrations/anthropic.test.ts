@@ -93,6 +93,18 @@ const threadTurns = [
   }),
 ]
 
+/** What the SDK's own runner called between two turns. */
+const ranTool: ExpectedSpan = {
+  name: 'execute_tool lookup',
+  layer: 'tool',
+  kind: 'internal',
+  attributes: { 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': 'lookup', 'gen_ai.tool.type': 'function' },
+  optional: ['gen_ai.tool.call.id'],
+  payloads: ['tool.arguments', 'tool.result'],
+}
+
+const runnerTurns = ([first, ...others]: ExpectedSpan[]): ExpectedSpan[] => (first === undefined ? [] : [first, ranTool, ...others])
+
 await testIntegration(anthropic, {
   scenario: 'anthropic',
   library: '@anthropic-ai/sdk',
@@ -133,7 +145,7 @@ await testIntegration(anthropic, {
       ),
     ],
     beta: [message(usage(8, 4))],
-    toolRunner: (version) => (version.startsWith('0.30') ? [] : version.startsWith('1.') ? threadTurns : toolTurns),
+    toolRunner: (version) => (version.startsWith('0.30') ? [] : runnerTurns(version.startsWith('1.') ? threadTurns : toolTurns)),
     countTokens: (version) =>
       version.startsWith('0.30')
         ? []
