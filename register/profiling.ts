@@ -9,11 +9,8 @@ import { threadId } from './threads.ts'
 
 /** What profiling needs of this thread. */
 export interface ProfilingHost {
-  /** Sampling interval in microseconds from the start on; 0 for none. */
-  cpuIntervalUs: number
-  cpuSampler: Config['cpuSampler']
-  /** Folder of the app's settings, and that of the agent. */
-  root: string
+  config: Config
+  /** Folder of the agent. */
   ownFolder: string
   ownRequire: NodeJS.Require
   /** Hands a profile to the writer thread, or to a file where there is no writer. */
@@ -30,10 +27,16 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
       const { setUpCpu } = host.ownRequire('./cpu.cjs') as typeof import('../src/profiling/cpu.ts')
       return setUpCpu({
         thread: threadId,
-        intervalUs: host.cpuIntervalUs,
+        intervalUs: host.config.cpu,
         rotateMs: Number(process.env['PERF_TEST_ROTATE_MS']) || undefined,
-        sampler: host.cpuSampler,
-        folders: [...new Set([path.dirname(process.argv[1] ?? ''), host.root, ...(host.cpuSampler === 'pprof' ? [host.ownFolder] : [])])],
+        sampler: host.config.cpuSampler,
+        folders: [
+          ...new Set([
+            path.dirname(process.argv[1] ?? ''),
+            host.config.root,
+            ...(host.config.cpuSampler === 'pprof' ? [host.ownFolder] : []),
+          ]),
+        ],
         reader: storageReader,
         currentSpan,
         observe: observeSwitches,
@@ -42,7 +45,7 @@ export function createProfiling(host: ProfilingHost): CpuProfiling {
         say: (text) => host.say(text),
       })
     }))
-  if (host.cpuIntervalUs > 0) load()
+  if (host.config.cpu > 0) load()
   return {
     profileFor: (ms) => load()?.profileFor(ms),
     finish: () => loaded?.finish(),

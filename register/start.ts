@@ -139,9 +139,7 @@ export function startAgent(key: symbol, ownRequire: NodeJS.Require, bootFile: st
     ? startMainWriter(config, ring, shared, path.join(path.dirname(bootFile), 'writer.cjs'), { memory: probeMemory, probe, saysSettings })
     : undefined
   const profiling = createProfiling({
-    cpuIntervalUs: config.cpu,
-    cpuSampler: config.cpuSampler,
-    root: config.root,
+    config,
     ownFolder: path.dirname(bootFile),
     say: (text) => sayOnce(shared.control, config.log, text),
     ownRequire,

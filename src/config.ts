@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { flagOf, openTelemetryValue, parseBytes, parseCpuInterval, parseStallThreshold } from './setting-values.ts'
+import { flagOf, openTelemetryValue, parseBytes, parseCpuInterval, parseStallThreshold, textOf } from './setting-values.ts'
 
 // Every setting is declared once, here; nothing else reads the environment.
 
@@ -393,11 +393,6 @@ export function readProjectSettings(folder: string): ProjectSettings {
   }
   // The others hold: a typo in one must not lose what another hides.
   return problems.length === 0 ? { values } : { values, problem: `Not all of perf.config.json is used: ${problems.join('; ')}.` }
-}
-
-function textOf(value: unknown): string | undefined {
-  if (Array.isArray(value)) return value.every((part) => typeof part === 'string') ? value.join(',') : undefined
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
 }
 
 /** What stands in `perf.config.json` that the store needs. */

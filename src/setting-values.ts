@@ -64,3 +64,9 @@ export function flagOf(entry: string, environment: Readonly<Record<string, strin
   const at = entry.indexOf('=')
   return at === -1 ? [entry, environment[entry] ?? ''] : [entry.slice(0, at).trim(), entry.slice(at + 1).trim()]
 }
+
+/** A value of a settings file as the environment would have it; undefined when it cannot. */
+export function textOf(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.every((part) => typeof part === 'string') ? value.join(',') : undefined
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
+}
