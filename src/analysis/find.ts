@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
+import type { KeptViewName } from '../store/analytics/kept-views.ts'
 import type { SessionReader } from '../store/query.ts'
 import type { Draft, Finding, FindingCost, FindingKind, SessionFacts, Severity } from './finding.ts'
 import { withPlaces } from './find-places.ts'
 import { findingKinds } from './findings/registry.ts'
 
 const RANK: Record<Severity, number> = { high: 0, medium: 1, low: 2 }
+
+/** Views that are computed once, and how a query names them or a view over them. */
+const READ_BY_MANY: Record<KeptViewName, RegExp> = {
+  ai_calls: /\bai_calls\b/,
+  cache_ops: /\bcache(?:s|_ops)\b/,
+  call_targets: /\bcall_targets\b/,
+}
 
 /** Runs every kind of finding over a session: the costliest first, the same order for the same session. */
 export async function findAll(reader: SessionReader, kinds: readonly FindingKind[] = findingKinds): Promise<Finding[]> {
@@ -17,7 +25,8 @@ export async function findAll(reader: SessionReader, kinds: readonly FindingKind
       findings.push(...kind.find(rows, session).map((draft) => finish(kind, draft, session, cpu)))
     }
   }
-  await (kinds.some(({ sql }) => /\bcache(?:s|_ops)\b/.test(sql)) ? reader.withCacheOps(run) : run())
+  const kept = (Object.keys(READ_BY_MANY) as KeptViewName[]).filter((view) => kinds.some(({ sql }) => READ_BY_MANY[view].test(sql)))
+  await reader.withKept(kept, run)
   const placed = await withPlaces(reader, findings)
   return placed.sort(
     (a, b) =>

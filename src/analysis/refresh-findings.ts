@@ -17,7 +17,10 @@ export async function refreshFindings(reader: SessionReader): Promise<void> {
     if ((await storedFindings(reader)) !== undefined) return
     state = await stateOf(reader)
     // The summary of the caches needs what findings need: in a large session it would be a third of a report's time.
-    ;[findings, caches] = await reader.withCacheOps(async () => [await findAll(reader), await cacheReport(reader, MOST_CACHES)])
+    ;[findings, caches] = await reader.withKept(['ai_calls', 'cache_ops'], async () => [
+      await findAll(reader),
+      await cacheReport(reader, MOST_CACHES),
+    ])
   } finally {
     // A database that is open for reading excludes the writer.
     reader.close()

@@ -12,7 +12,7 @@ import {
 import { FolderNotWritableError, PerfError, QueryError } from '../errors.ts'
 import { hasNewSources } from './archive/restore-archive.ts'
 import { hasUnnotedAi } from './analytics/ai-notes.ts'
-import { keepCacheOps } from './analytics/kept-cache-ops.ts'
+import { keepViews, type KeptViewName } from './analytics/kept-views.ts'
 import { hasDatabase, openDatabase, type Database } from './analytics/database.ts'
 import { schemaState } from './analytics/schema.ts'
 import { pendingHeapProfiles } from './analytics/sync-allocations.ts'
@@ -43,8 +43,8 @@ export interface SessionReader {
   query(sql: string): Promise<QueryResult[]>
   /** The rows of one statement, typed by the caller. */
   rows<T>(sql: string): Promise<T[]>
-  /** Runs `work` with the view `cache_ops`, which takes seconds in a large session, computed once for all its queries. */
-  withCacheOps<T>(work: () => Promise<T>): Promise<T>
+  /** Runs `work` with views that take seconds in a large session computed once for all its queries. */
+  withKept<T>(views: readonly KeptViewName[], work: () => Promise<T>): Promise<T>
   close(): void
 }
 
@@ -84,18 +84,19 @@ function readerOf(session: Session, database: Database, synced: SyncResult | und
   const source: StatementSource = { connection, prepared: new Map(), isArchive: database.isArchive === true }
   const query = (sql: string): Promise<QueryResult[]> => runStatements(source, sql)
   const rows = async <T>(sql: string): Promise<T[]> => ((await query(sql)).at(-1)?.rows ?? []) as T[]
-  let isKept = false
-  const withCacheOps = async <T>(work: () => Promise<T>): Promise<T> => {
-    // Beside an archive's files nothing may be made: there it is computed by each query.
-    if (source.isArchive || isKept) return await work()
-    isKept = true
+  const kept = new Set<KeptViewName>()
+  const withKept = async <T>(views: readonly KeptViewName[], work: () => Promise<T>): Promise<T> => {
+    // Beside an archive's files nothing may be made: there each query computes them.
+    const more = source.isArchive ? [] : views.filter((view) => !kept.has(view))
+    if (more.length === 0) return await work()
+    for (const view of more) kept.add(view)
     try {
-      return await keepCacheOps(connection, session.name, work)
+      return await keepViews(connection, session.name, more, work)
     } finally {
-      isKept = false
+      for (const view of more) kept.delete(view)
     }
   }
-  return { session, synced, query, rows, withCacheOps, close }
+  return { session, synced, query, rows, withKept, close }
 }
 
 async function hasNewData(session: Session, { connection, isArchive }: Database): Promise<boolean> {

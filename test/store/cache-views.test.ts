@@ -70,10 +70,10 @@ describe('caches', () => {
     ]
     const read = async (): Promise<unknown[]> => Promise.all(queries.map(async (sql) => (await reader.query(sql))[0]))
     const before = await read()
-    expect(await reader.withCacheOps(read)).toEqual(before)
+    expect(await reader.withKept(['cache_ops'], read)).toEqual(before)
     expect(await read()).toEqual(before)
-    await expect(reader.withCacheOps(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    expect(await reader.withCacheOps(read)).toEqual(before)
+    await expect(reader.withKept(['cache_ops'], () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await reader.withKept(['cache_ops'], read)).toEqual(before)
   })
 
   it('has what was counted, where everything is, and says what the hits saved and the misses lost', async () => {

@@ -1,4 +1,3 @@
-import { CALLED } from '../call-identity.ts'
 import { defineFinding } from '../finding.ts'
 
 interface Row {
@@ -21,6 +20,9 @@ const MANY = 15
 /** As many alike in a row are the kind `n-plus-one`. */
 const ALIKE = 5
 
+/** Calls, under the alias `s`. */
+const COUNTS = `s.layer IN ('db', 'http', 'ai', 'tool', 'mcp', 'cache') AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.parent_key IS NOT NULL`
+
 const WORD: Record<string, { many: string; advice: string }> = {
   db: { many: 'queries', advice: 'Fetch what belongs together with one statement (joins, `WHERE id = ANY($1)`), in one round trip (a pipeline, a stored view), or keep what seldom changes.' },
   http: { many: 'requests', advice: 'Ask for it in fewer requests: a batch endpoint, an endpoint made for this page, or keep what seldom changes.' },
@@ -35,12 +37,11 @@ export default defineFinding<Row>({
   kind: 'chatty-calls',
   about: `One parent makes ${MANY} calls or more to one database, service, model or set of tools: different ones, or many at once.`,
   sql: `
-    WITH busy AS (SELECT parent_key FROM spans WHERE parent_key IS NOT NULL GROUP BY parent_key HAVING count(*) >= ${MANY}),
+    WITH busy AS (SELECT parent_key, layer FROM spans s WHERE ${COUNTS} GROUP BY ALL HAVING count(*) >= ${MANY}),
     alike AS (
-      SELECT s.parent_key, any_value(s.trace_key) AS trace_key, s.layer, coalesce(s.attributes->>'db.system.name', s.attributes->>'server.address', s.attributes->>'gen_ai.provider.name') AS system,
-        ${CALLED} AS call, count(*) AS n, sum(s.duration_ms) AS ms, any_value(s.weight) AS weight,
+      SELECT s.parent_key, any_value(s.trace_key) AS trace_key, s.layer, t.system, t.called_key, count(*) AS n, sum(s.duration_ms) AS ms, any_value(s.weight) AS weight,
         sum(s.duration_ms) > 1.05 * (max(s.start_ns + s.duration_ms * 1e6) - min(s.start_ns)) / 1e6 AS at_once
-      FROM spans s SEMI JOIN busy USING (parent_key) WHERE s.layer IN ('db', 'http', 'ai', 'tool', 'mcp', 'cache') AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.parent_key IS NOT NULL GROUP BY ALL),
+      FROM spans s SEMI JOIN busy b ON b.parent_key = s.parent_key AND b.layer = s.layer JOIN call_targets t ON t.span_key = s.span_key WHERE ${COUNTS} GROUP BY s.parent_key, s.layer, t.system, t.called_key),
     talks AS (SELECT parent_key, any_value(trace_key) AS trace_key, layer, system, sum(n) AS n, count(*) AS different, bool_or(n >= ${ALIKE} AND at_once) AS at_once, sum(ms) AS ms, any_value(weight) AS weight
       FROM alike WHERE n < ${ALIKE} OR at_once GROUP BY parent_key, layer, system HAVING sum(n) >= ${MANY})
     SELECT t.layer, t.system, p.name AS parent, round(sum(t.weight))::BIGINT AS parents, round(sum(n * t.weight))::BIGINT AS calls, max(different) AS different, max(n)::BIGINT AS most,

@@ -1,4 +1,4 @@
-import { CALLED_AT } from '../call-identity.ts'
+import { CALLED_AT } from '../../store/analytics/call-targets.ts'
 import { defineFinding, type Severity } from '../finding.ts'
 import { IS_LATE, IS_LIMITED } from '../throttled.ts'
 
@@ -32,10 +32,10 @@ export default defineFinding<Row>({
       WHERE NOT coalesce(f.is_throttled, false)
         AND NOT EXISTS (SELECT 1 FROM failed c WHERE c.parent_key = e.span_key AND NOT c.is_transport)
         AND NOT EXISTS (SELECT 1 FROM failed c WHERE c.span_key = e.span_key AND c.is_transport)),
-    totals AS (SELECT layer, ${CALLED_AT} AS called, sum(weight) AS n FROM spans s GROUP BY ALL)
-    SELECT error_type, c.layer, c.called, any_value(c.name) AS name, any_value(message) AS message, round(sum(weight))::BIGINT AS calls, round(any_value(t.n))::BIGINT AS all_calls,
+    totals AS (SELECT t.layer, t.called_at AS called, sum(s.weight) AS n FROM spans s JOIN call_targets t USING (span_key) GROUP BY ALL)
+    SELECT error_type, c.layer, c.called, any_value(c.name) AS name, arg_min(message, {began: start_time, key: c.span_key}) AS message, round(sum(weight))::BIGINT AS calls, round(any_value(t.n))::BIGINT AS all_calls,
       sum(duration_ms * weight) AS total_ms, min(start_time) AS first, max(start_time) AS last,
-      list_sort(list(DISTINCT tool) FILTER (tool IS NOT NULL)) AS tools, any_value(stack) AS stack, top_traces(c.trace_key, epoch_us(start_time)) AS traces
+      list_sort(list(DISTINCT tool) FILTER (tool IS NOT NULL)) AS tools, arg_min(stack, {began: start_time, key: c.span_key}) AS stack, top_traces(c.trace_key, epoch_us(start_time)) AS traces
     FROM causes c JOIN totals t USING (layer, called)
       LEFT JOIN (SELECT trace_key, arg_min(tool, start_time) AS tool FROM tool_calls WHERE status = 'error' GROUP BY trace_key) u ON u.trace_key = c.trace_key
     GROUP BY error_type, c.layer, c.called, pattern ORDER BY calls DESC, c.called LIMIT 50`,

@@ -20,9 +20,9 @@ export default defineFinding<Row>({
   sql: `
     SELECT r.name AS route, a.model, round(sum(a.weight))::BIGINT AS calls, weighted_quantile(a.duration_ms, a.weight, 0.5) AS p50_ms, weighted_quantile(a.output_tokens, a.weight, 0.5) AS output_p50,
       sum(a.duration_ms * a.weight) AS total_ms, top_traces(a.trace_key, a.duration_ms) AS traces
-    FROM ai_calls a JOIN requests r ON r.trace_key = a.trace_key AND r.direction = 'in' AND a.start_time >= r.start_time
+    FROM ai_calls a JOIN (SELECT span_key FROM spans WHERE layer = 'ai' AND (attributes->>'perf.ai.tool_calls') IS NULL) USING (span_key) JOIN requests r ON r.trace_key = a.trace_key AND r.direction = 'in' AND a.start_time >= r.start_time
     WHERE NOT a.streamed AND coalesce(a.operation, 'chat') IN ('chat', 'generate_content', 'text_completion') AND a.status NOT IN ('open', 'error')
-      AND coalesce(a.output_tokens, 0) >= 100 AND (a.attributes->>'perf.ai.tool_calls') IS NULL
+      AND coalesce(a.output_tokens, 0) >= 100
     GROUP BY ALL HAVING weighted_quantile(a.duration_ms, a.weight, 0.5) >= ${SLOW_MS} ORDER BY total_ms DESC, route LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

@@ -21,9 +21,9 @@ export default defineFinding<Row>({
   about: `Calls send ${LARGE_TOKENS} tokens or more for an answer a fiftieth of that, and most of it is not cached.`,
   sql: `
     SELECT coalesce(p.name, '(top level)') AS caller, a.model, round(sum(a.weight))::BIGINT AS calls, weighted_quantile(input_tokens, a.weight, 0.5) AS input_p50,
-      weighted_quantile(output_tokens, a.weight, 0.5) AS output_p50, weighted_quantile(TRY_CAST(a.attributes->>'perf.ai.messages' AS BIGINT), a.weight, 0.95) AS messages_p95,
+      weighted_quantile(output_tokens, a.weight, 0.5) AS output_p50, weighted_quantile(messages, a.weight, 0.95) AS messages_p95,
       round(sum(input_tokens * a.weight))::BIGINT AS tokens, sum(cost_usd * a.weight) AS usd, top_traces(a.trace_key, input_tokens) AS traces
-    FROM ai_calls a LEFT JOIN spans p ON p.span_key = a.parent_key
+    FROM ai_calls a JOIN (SELECT span_key, TRY_CAST((attributes->>'perf.ai.messages') AS BIGINT) AS messages FROM spans WHERE layer = 'ai') USING (span_key) LEFT JOIN spans p ON p.span_key = a.parent_key
     WHERE input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND coalesce(operation, 'chat') <> 'embeddings' GROUP BY ALL
     HAVING count(*) >= 3 AND weighted_quantile(input_tokens, a.weight, 0.5) >= greatest(${LARGE_TOKENS}, 50 * weighted_quantile(output_tokens, a.weight, 0.5))
       AND sum(coalesce(cache_read_tokens, 0) * a.weight) < 0.5 * sum(input_tokens * a.weight) ORDER BY tokens DESC, caller LIMIT 20`,

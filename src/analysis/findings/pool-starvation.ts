@@ -18,9 +18,10 @@ export default defineFinding<Row>({
   kind: 'pool-starvation',
   about: 'Queries spend much of their time waiting for a connection of the pool.',
   sql: `
-    SELECT system, server, round(sum(weight) FILTER (pool_wait_ms IS NOT NULL))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, weighted_quantile(pool_wait_ms, weight, 0.95) AS p95_ms,
+    SELECT db_system AS system, server, round(sum(weight) FILTER (pool_wait_ms IS NOT NULL))::BIGINT AS calls, sum(pool_wait_ms * weight) AS waited_ms, weighted_quantile(pool_wait_ms, weight, 0.95) AS p95_ms,
       sum(pool_wait_ms * weight) / nullif(sum(duration_ms * weight), 0) AS share, top_traces(CASE WHEN pool_wait_ms IS NOT NULL THEN trace_key END, pool_wait_ms) AS traces
-    FROM queries WHERE duration_ms IS NOT NULL
+    FROM (SELECT span_key, weight, duration_ms, trace_key, TRY_CAST((attributes->>'perf.pool.wait_ms') AS DOUBLE) AS pool_wait_ms FROM spans WHERE layer = 'db' AND duration_ms IS NOT NULL)
+      JOIN call_targets USING (span_key)
     GROUP BY ALL HAVING weighted_quantile(pool_wait_ms, weight, 0.95) >= ${LONG_WAIT_MS} AND sum(pool_wait_ms * weight) >= 0.2 * sum(duration_ms * weight) ORDER BY waited_ms DESC LIMIT 20`,
   find: (rows) =>
     rows.map((row) => ({

@@ -1,4 +1,3 @@
-import { CALLED_EXACTLY } from '../call-identity.ts'
 import { NOTICED_MS, defineFinding } from '../finding.ts'
 
 interface Row {
@@ -28,17 +27,21 @@ export default defineFinding<Row>({
   kind: 'repeated-call',
   about: 'The same query, request, tool or function is called again and again with the same arguments.',
   sql: `
-    WITH calls AS (
-      SELECT s.layer, ${CALLED_EXACTLY} AS call, any_value(s.name) AS name, a.hash AS arguments, count(*) AS n, sum(s.weight) AS weighted,
-        sum(s.duration_ms * s.weight) AS ms, min(r.hash) IS NOT DISTINCT FROM max(r.hash) AS same_results, count(r.hash) = count(*) AS results_known, count(r.hash) = 0 AS no_results, any_value(s.trace_key) AS trace_key
-      FROM spans s JOIN payloads a ON a.span_key = s.span_key AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
-        LEFT JOIN payloads r ON r.span_key = s.span_key AND ends_with(r.role, '.result')
+    WITH said AS (
+      SELECT a.span_key, a.hash AS arguments, r.hash AS result FROM payloads a LEFT JOIN payloads r ON r.span_key = a.span_key AND ends_with(r.role, '.result')
+      WHERE a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments')),
+    reads AS (SELECT span_key, layer, exactly_key FROM call_targets
+      WHERE layer <> 'ai' AND lower(coalesce(operation, 'select')) IN (${READS}) AND coalesce(method, 'GET') = 'GET'),
+    alike AS (
+      SELECT t.layer, t.exactly_key, a.arguments, min(s.span_key) AS span_key, count(*) AS n, sum(s.weight) AS weighted,
+        sum(s.duration_ms * s.weight) AS ms, min(a.result) IS NOT DISTINCT FROM max(a.result) AS same_results, count(a.result) = count(*) AS results_known, count(a.result) = 0 AS no_results, min(s.trace_key) AS trace_key
+      FROM spans s JOIN said a ON a.span_key = s.span_key JOIN reads t ON t.span_key = s.span_key
       WHERE s.layer <> 'ai' AND s.kind <> 'server' AND s.duration_ms IS NOT NULL AND s.status <> 'error'
-        AND lower(coalesce(s.attributes->>'db.operation.name', 'select')) IN (${READS}) AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'
-      GROUP BY ALL)
+      GROUP BY t.layer, t.exactly_key, a.arguments),
+    calls AS (SELECT g.*, t.called_exactly AS call, s.name FROM alike g JOIN call_targets t USING (span_key) JOIN spans s USING (span_key))
     SELECT layer, call, any_value(name) AS name, round(sum(weighted))::BIGINT AS calls, count(*) AS different, sum(ms) AS total_ms, max(n) AS most,
       bool_and(results_known) AS results_known, bool_and(same_results) AS results_equal, bool_and(no_results) AS no_results, top_traces(trace_key, n) AS traces
-    FROM calls GROUP BY ALL HAVING max(n) >= ${MIN_REPEATS} AND sum(n) >= 2 * count(*) ORDER BY total_ms DESC, call LIMIT 50`,
+    FROM calls GROUP BY layer, call HAVING max(n) >= ${MIN_REPEATS} AND sum(n) >= 2 * count(*) ORDER BY total_ms DESC, call LIMIT 50`,
   find: (rows, { traces, busy_ms }) =>
     rows
       // Another answer to the same question: a cache would serve stale ones.

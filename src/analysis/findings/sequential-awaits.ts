@@ -1,4 +1,3 @@
-import { CALLED, CALLED_EXACTLY } from '../call-identity.ts'
 import { defineFinding } from '../finding.ts'
 
 interface Row {
@@ -21,25 +20,29 @@ export default defineFinding<Row>({
   about: 'Reads that wait for each other without need: their arguments do not depend on the result before.',
   sql: `
     WITH reads AS (
-      SELECT s.span_key, s.parent_key, s.trace_key, s.layer, ${CALLED} AS call, s.start_ns, s.start_ns + s.duration_ms * 1e6 AS end_ns,
-        s.duration_ms, s.weight, CASE WHEN s.layer = 'http' AND ${CALLED} <> ${CALLED_EXACTLY} THEN concat(${CALLED_EXACTLY}, a.hash) ELSE a.hash END AS arguments
-      FROM spans s LEFT JOIN payloads a ON a.span_key = s.span_key AND (a.role = 'db.query.parameters' OR a.role = 'url.query' OR ends_with(a.role, '.arguments'))
-      WHERE s.layer IN ('db', 'http', 'tool', 'cache', 'ai') AND s.kind <> 'server' AND s.parent_key IS NOT NULL AND s.duration_ms IS NOT NULL AND s.status <> 'error'
-        AND (s.layer <> 'db' OR (s.attributes->>'db.query.text') IS NOT NULL)
-        AND upper(coalesce(s.attributes->>'db.operation.name', 'SELECT')) IN ('SELECT', 'GET', 'MGET', 'HGET', 'HGETALL')
-        AND coalesce(s.attributes->>'http.request.method', 'GET') = 'GET'),
+      SELECT span_key, called_key, layer = 'ai' AS is_ai, CASE WHEN layer = 'http' AND called_key <> exactly_key THEN exactly_key END AS exactly_key FROM call_targets
+      WHERE layer IN ('db', 'http', 'tool', 'cache', 'ai') AND (layer <> 'db' OR statement IS NOT NULL)
+        AND upper(coalesce(operation, 'SELECT')) IN ('SELECT', 'GET', 'MGET', 'HGET', 'HGETALL') AND coalesce(method, 'GET') = 'GET'),
+    said AS (SELECT span_key, hash FROM payloads WHERE role = 'db.query.parameters' OR role = 'url.query' OR ends_with(role, '.arguments')),
+    timed AS (
+      SELECT s.span_key, s.parent_key, s.trace_key, t.is_ai, t.called_key AS call, s.start_ns, s.duration_ms, s.weight,
+        CASE WHEN t.exactly_key IS NOT NULL THEN hash(t.exactly_key, a.hash) WHEN a.hash IS NOT NULL THEN hash(a.hash) END AS arguments
+      FROM spans s JOIN reads t ON t.span_key = s.span_key LEFT JOIN said a ON a.span_key = t.span_key
+      WHERE s.kind <> 'server' AND s.parent_key IS NOT NULL AND s.duration_ms IS NOT NULL AND s.status <> 'error'),
     pairs AS (
-      SELECT *, lag(call) OVER w AS before, lag(end_ns) OVER w AS before_end, lag(duration_ms) OVER w AS before_ms, lag(arguments) OVER w AS before_arguments,
-        lag(layer) OVER w AS before_layer
-      FROM reads WINDOW w AS (PARTITION BY parent_key ORDER BY start_ns, span_key)),
+      SELECT *, lag({call: call, key: span_key, end_ns: start_ns + duration_ms * 1e6, ms: duration_ms, arguments: arguments, is_ai: is_ai}) OVER w AS before
+      FROM timed WINDOW w AS (PARTITION BY parent_key ORDER BY start_ns, span_key)),
     chained AS (
-      SELECT * FROM pairs WHERE before IS NOT NULL AND before <> call AND start_ns >= before_end AND start_ns - before_end <= 1e6 + before_ms * 5e4
-        AND before_layer <> 'ai' AND layer <> 'ai'
-        AND (arguments IS NULL OR arguments = before_arguments))
-    SELECT p.name AS parent, c.before AS first, c.call AS second, round(sum(c.weight))::BIGINT AS pairs, count(DISTINCT c.parent_key) AS parents,
-      sum(least(c.before_ms, c.duration_ms) * c.weight) AS saved_ms, bool_and(c.arguments IS NOT NULL) AS same_arguments, top_traces(c.trace_key, c.duration_ms) AS traces
-    FROM chained c JOIN spans p ON p.span_key = c.parent_key GROUP BY ALL HAVING count(DISTINCT c.parent_key) >= 3 AND sum(least(c.before_ms, c.duration_ms)) >= 3
-    ORDER BY saved_ms DESC, parent, first LIMIT 50`,
+      SELECT parent_key, trace_key, before.call AS first, call AS second, before.key AS first_key, span_key, before.ms AS before_ms, duration_ms, weight, arguments FROM pairs
+      WHERE before IS NOT NULL AND before.call <> call AND start_ns >= before.end_ns AND start_ns - before.end_ns <= 1e6 + before.ms * 5e4
+        AND NOT before.is_ai AND NOT is_ai
+        AND (arguments IS NULL OR arguments = before.arguments)),
+    found AS (
+      SELECT p.name AS parent, min(first_key) AS first_key, min(c.span_key) AS second_key, round(sum(c.weight))::BIGINT AS pairs, count(DISTINCT c.parent_key) AS parents,
+        sum(least(c.before_ms, c.duration_ms) * c.weight) AS saved_ms, bool_and(c.arguments IS NOT NULL) AS same_arguments, top_traces(c.trace_key, c.duration_ms) AS traces
+      FROM chained c JOIN spans p ON p.span_key = c.parent_key GROUP BY p.name, c.first, c.second HAVING count(DISTINCT c.parent_key) >= 3 AND sum(least(c.before_ms, c.duration_ms)) >= 3)
+    SELECT parent, a.called AS first, b.called AS second, pairs, parents, saved_ms, same_arguments, traces
+    FROM found JOIN call_targets a ON a.span_key = first_key JOIN call_targets b ON b.span_key = second_key ORDER BY saved_ms DESC, parent, first LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({
       key: `${row.parent}\0${row.first}\0${row.second}`,

@@ -22,9 +22,13 @@ export default defineFinding<Row>({
   kind: 'slow-query',
   about: `A statement whose 95th percentile is ${SLOW_MS} ms or more, the wait for a connection aside; of one that ran less than ${FEW} times ${SLOW_ONCE_MS / 1000} s.`,
   sql: `
+    WITH slow AS (SELECT t.statement FROM spans s JOIN call_targets t USING (span_key) WHERE s.layer = 'db' AND s.status <> 'open' GROUP BY t.statement HAVING max(s.duration_ms) >= ${SLOW_MS})
     SELECT system, statement, round(sum(weight))::BIGINT AS calls, sum(own_ms * weight) AS total_ms,
       weighted_quantile(own_ms, weight, 0.95) AS p95_ms, weighted_quantile(rows, weight, 0.95) AS rows_p95, top_traces(trace_key, own_ms) AS traces
-    FROM (SELECT *, greatest(duration_ms - coalesce(pool_wait_ms, 0), 0) AS own_ms FROM queries WHERE status <> 'open' AND statement IS NOT NULL)
+    FROM (SELECT db_system AS system, statement, weight, trace_key, TRY_CAST(said[1] AS BIGINT) AS rows, greatest(duration_ms - coalesce(TRY_CAST(said[2] AS DOUBLE), 0), 0) AS own_ms
+      FROM (SELECT span_key, weight, trace_key, duration_ms, json_extract_string(attributes, ['db.response.returned_rows', 'perf.pool.wait_ms']) AS said FROM spans
+          WHERE layer = 'db' AND status <> 'open' AND EXISTS (FROM slow)) s
+        JOIN call_targets t USING (span_key) SEMI JOIN slow ON slow.statement = t.statement)
     GROUP BY ALL HAVING weighted_quantile(own_ms, weight, 0.95) >= ${SLOW_MS} AND (count(*) >= ${FEW} OR max(own_ms) >= ${SLOW_ONCE_MS}) ORDER BY total_ms DESC, statement LIMIT 50`,
   find: (rows) =>
     rows.map((row) => ({

@@ -1,6 +1,5 @@
-import { CALLED_AT } from '../call-identity.ts'
 import { defineFinding } from '../finding.ts'
-import { IS_LATE, IS_LIMITED } from '../throttled.ts'
+import { IS_LATE } from '../throttled.ts'
 
 interface Row {
   layer: string
@@ -34,11 +33,11 @@ export default defineFinding<Row>({
   kind: 'throttled-calls',
   about: 'Outgoing calls are refused with 429, time out, or are retried.',
   sql: `
-    WITH sent AS (SELECT layer, name AS span_name, ${CALLED_AT} AS name, is_transport OR is_wrapper AS is_transport, weight, duration_ms, trace_key,
-        ${IS_LIMITED} AS limited, ${IS_LATE} AS late,
-        CASE WHEN contains(attributes, '"http.request.resend_count":') THEN TRY_CAST(attributes->>'http.request.resend_count' AS BIGINT) > 0 END AS retried
-      FROM calls s WHERE kind = 'client'),
-    totals AS (SELECT layer, name, sum(weight) AS n FROM sent WHERE NOT is_transport GROUP BY ALL),
+    WITH totals AS (SELECT t.layer, t.called_at AS name, sum(s.weight) AS n FROM calls s JOIN call_targets t USING (span_key)
+      WHERE s.kind = 'client' AND NOT s.is_transport AND NOT s.is_wrapper GROUP BY ALL),
+    sent AS (SELECT s.layer, s.name AS span_name, CASE WHEN s.is_transport THEN s.name ELSE t.called_at END AS name, s.is_transport OR s.is_wrapper AS is_transport, s.weight, s.duration_ms, s.trace_key,
+        s.error_type = '429' OR coalesce(t.status_code = '429', false) AS limited, ${IS_LATE} AS late, TRY_CAST(t.resends AS BIGINT) > 0 AS retried
+      FROM calls s JOIN call_targets t USING (span_key) WHERE s.kind = 'client' AND (s.error_type IS NOT NULL OR t.status_code = '429' OR t.resends IS NOT NULL)),
     hits AS (SELECT * EXCLUDE (limited, late, retried), unnest([CASE WHEN limited THEN 'limited' END, CASE WHEN late THEN 'timeout' END, CASE WHEN retried THEN 'retried' END]) AS kind
       FROM sent WHERE limited OR late OR retried)
     SELECT layer, name, any_value(span_name) AS span_name, kind, round(greatest(coalesce(sum(weight) FILTER (is_transport), 0), coalesce(sum(weight) FILTER (NOT is_transport), 0)))::BIGINT AS calls,

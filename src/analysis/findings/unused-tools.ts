@@ -20,9 +20,9 @@ export default defineFinding<Row>({
   sql: `
     SELECT caller, model, round(sum(weight))::BIGINT AS calls, max(offered) AS offered, list_sort(list_distinct(flatten(list(called)))) AS called,
       sum(bytes * weight) / sum(weight) AS definition_bytes, top_traces(trace_key, offered) AS traces
-    FROM (SELECT coalesce(p.name, '(top level)') AS caller, a.model, a.weight, a.trace_key, TRY_CAST(a.attributes->>'perf.ai.tool_definitions' AS BIGINT) AS offered,
-        coalesce(from_json(a.attributes->'perf.ai.tool_calls', '["VARCHAR"]'), []) AS called, t.size AS bytes
-      FROM ai_calls a JOIN payloads t ON t.span_key = a.span_key AND t.role = 'gen_ai.tool.definitions'
+    FROM (SELECT coalesce(p.name, '(top level)') AS caller, a.model, a.weight, a.trace_key, TRY_CAST(s.attributes->>'perf.ai.tool_definitions' AS BIGINT) AS offered,
+        coalesce(from_json(s.attributes->'perf.ai.tool_calls', '["VARCHAR"]'), []) AS called, t.size AS bytes
+      FROM ai_calls a JOIN spans s ON s.span_key = a.span_key AND s.layer = 'ai' JOIN payloads t ON t.span_key = a.span_key AND t.role = 'gen_ai.tool.definitions'
         LEFT JOIN spans p ON p.span_key = a.parent_key WHERE a.status NOT IN ('open', 'error'))
     GROUP BY caller, model HAVING count(*) >= 10 AND max(offered) >= 4 AND len(list_distinct(flatten(list(called)))) <= max(offered) / 2
     ORDER BY sum(bytes * weight) DESC, caller LIMIT 20`,

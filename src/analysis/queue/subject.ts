@@ -1,6 +1,6 @@
 import type { SessionReader } from '../../store/query.ts'
 import type { Violation } from '../audit/violation.ts'
-import { CALLED } from '../call-identity.ts'
+import { CALLED } from '../../store/analytics/call-targets.ts'
 import type { Finding } from '../finding.ts'
 import type { CandidateMetric, CandidateSubject, Measure, Measured, Savings } from './candidate.ts'
 

@@ -77,6 +77,26 @@ export const viewDocs: Record<string, ViewDoc> = {
       is_wrapper: 'whether it is an AI span whose call another one counts',
     },
   },
+  call_targets: {
+    doc: 'What each span calls, by name: where queries, requests and calls are told apart or counted together. A query over many spans is quicker with the keys than with the texts.',
+    columns: {
+      span_key: KEYS.span_key,
+      layer: '`spans.layer`',
+      called: 'the statement of a query, of an outgoing request method, host and path with ids replaced by `#`, else the name',
+      called_exactly: 'the same with the ids',
+      called_at: 'the name, of an outgoing request with its host',
+      called_key: 'a number that is the same for the same `called`',
+      exactly_key: 'a number that is the same for the same `called_exactly`',
+      statement: '`db.query.text`',
+      operation: '`db.operation.name`',
+      method: '`http.request.method`',
+      db_system: '`db.system.name`',
+      server: '`server.address`',
+      system: '`db.system.name`, else `server.address`, else `gen_ai.provider.name`',
+      status_code: '`http.response.status_code`, as text',
+      resends: '`http.request.resend_count`, as text',
+    },
+  },
   traces: {
     doc: 'One row per trace, from its first span to the end of its last.',
     columns: {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { aiViewQueries } from './ai-views.ts'
+import { callTargetsQuery } from './call-targets.ts'
 import { cacheOpsQuery, cachesQuery } from './cache-views.ts'
 import { aggregateMacros } from './macros.ts'
 import { PARENT_HEX, PARENT_KEY } from './parent-key.ts'
@@ -16,6 +17,10 @@ const time = (column: string): string => `make_timestamp(${column} // 1000)`
 // In parentheses: DuckDB's `->>` binds weaker than `=`.
 const text = (key: string): string => `(attributes->>'${key}')`
 const number = (key: string, type = 'BIGINT'): string => `TRY_CAST((attributes->>'${key}') AS ${type})`
+
+/** What AI calls say of themselves, read at once: a key alone costs nearly as much as all of them. */
+const AI_SAID = ['gen_ai.provider.name', 'gen_ai.operation.name', 'gen_ai.request.model', 'gen_ai.response.model', 'gen_ai.usage.input_tokens', 'gen_ai.usage.output_tokens', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.reasoning.output_tokens', 'perf.ai.cost_usd', 'gen_ai.response.time_to_first_chunk', 'gen_ai.request.stream', 'perf.stream.end', 'perf.stream.chunks'] as const // prettier-ignore
+const ai = (key: (typeof AI_SAID)[number]): string => `said[${AI_SAID.indexOf(key) + 1}]`
 
 /** The columns every view over spans of one layer starts with. */
 const BASE = 'span_id, trace_id, session, name, start_time, duration_ms, status, error_type'
@@ -38,18 +43,20 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
       FROM spans s LEFT JOIN store.covered c ON c.span_id = s.span_key
         LEFT JOIN (SELECT span_id, name, layer FROM store.spans WHERE layer = 'ai') ai ON ai.span_id = CASE WHEN s.layer = 'http' THEN s.parent_key END
         LEFT JOIN store.ai_uncounted w ON w.span_id = s.span_key WHERE s.duration_ms IS NOT NULL`,
+    call_targets: callTargetsQuery,
     traces: `SELECT ${hex128('trace_id')} AS trace_id, ${sessionLiteral} AS session, printf('%016x', root) AS root_span_id, name, layer, kind, ${time('start_ns')} AS start_time,
       duration_ns / 1e6 AS duration_ms, status, spans::BIGINT AS spans, errors::BIGINT AS errors, open, processes::BIGINT AS processes, layers, weight, trace_id AS trace_key
       FROM (${hasOpenSpans ? tracesWithOpen() : 'SELECT *, 0::BIGINT AS open FROM store.traces'})`,
-    ai_calls: `SELECT ${BASE.replace('span_id', 's.span_id')}, ${text('gen_ai.provider.name')} AS provider, ${text('gen_ai.operation.name')} AS operation,
-      coalesce(${text('gen_ai.request.model')}, ${text('gen_ai.response.model')}) AS model, ${text('gen_ai.response.model')} AS response_model,
-      ${number('gen_ai.usage.input_tokens')} AS input_tokens, ${number('gen_ai.usage.output_tokens')} AS output_tokens,
-      ${number('gen_ai.usage.cache_read.input_tokens')} AS cache_read_tokens, ${number('gen_ai.usage.cache_creation.input_tokens')} AS cache_write_tokens,
-      ${number('gen_ai.usage.reasoning.output_tokens')} AS reasoning_tokens, ${number('perf.ai.cost_usd', 'DOUBLE')} AS cost_usd,
-      ${number('gen_ai.response.time_to_first_chunk', 'DOUBLE')} * 1000 AS first_token_ms, coalesce(${text('gen_ai.request.stream')} = 'true', false) AS streamed,
-      ${text('perf.stream.end')} AS stream_end, ${number('perf.stream.chunks')} AS chunks, attributes->'gen_ai.response.finish_reasons' AS finish_reasons,
+    ai_calls: `SELECT ${BASE.replace('span_id', 's.span_id')}, ${ai('gen_ai.provider.name')} AS provider, ${ai('gen_ai.operation.name')} AS operation,
+      coalesce(${ai('gen_ai.request.model')}, ${ai('gen_ai.response.model')}) AS model, ${ai('gen_ai.response.model')} AS response_model,
+      TRY_CAST(${ai('gen_ai.usage.input_tokens')} AS BIGINT) AS input_tokens, TRY_CAST(${ai('gen_ai.usage.output_tokens')} AS BIGINT) AS output_tokens,
+      TRY_CAST(${ai('gen_ai.usage.cache_read.input_tokens')} AS BIGINT) AS cache_read_tokens, TRY_CAST(${ai('gen_ai.usage.cache_creation.input_tokens')} AS BIGINT) AS cache_write_tokens,
+      TRY_CAST(${ai('gen_ai.usage.reasoning.output_tokens')} AS BIGINT) AS reasoning_tokens, TRY_CAST(${ai('perf.ai.cost_usd')} AS DOUBLE) AS cost_usd,
+      TRY_CAST(${ai('gen_ai.response.time_to_first_chunk')} AS DOUBLE) * 1000 AS first_token_ms, coalesce(${ai('gen_ai.request.stream')} = 'true', false) AS streamed,
+      ${ai('perf.stream.end')} AS stream_end, TRY_CAST(${ai('perf.stream.chunks')} AS BIGINT) AS chunks, attributes->'gen_ai.response.finish_reasons' AS finish_reasons,
       coalesce(x.conversation, s.conversation) AS conversation, coalesce(x.source, CASE WHEN s.conversation IS NOT NULL THEN 'recorded' END) AS conversation_source, x.agent,
-      process, weight, attributes, start_ns, ${KEYS} FROM spans s LEFT JOIN store.ai_context x ON x.span_id = s.span_key WHERE layer = 'ai' AND span_key NOT IN (FROM store.ai_uncounted)`,
+      process, weight, attributes, start_ns, ${KEYS} FROM (SELECT *, json_extract_string(attributes, [${AI_SAID.map((key) => `'${key}'`).join(', ')}]) AS said FROM spans WHERE layer = 'ai') s
+      LEFT JOIN store.ai_context x ON x.span_id = s.span_key WHERE span_key NOT IN (FROM store.ai_uncounted)`,
     tool_calls: `SELECT ${BASE.replace('name,', 's.name,').replace('span_id', 's.span_id')}, coalesce(${text('gen_ai.tool.name')}, s.name) AS tool, ${text('gen_ai.tool.type')} AS type,
       ${text('gen_ai.tool.call.id')} AS call_id, variant, a.size AS arguments_bytes, a.hash AS arguments_hash, r.size AS result_bytes, r.hash AS result_hash,
       coalesce(x.conversation, s.conversation) AS conversation, x.agent, process, weight, attributes, ${KEYS} FROM spans s
@@ -68,7 +75,7 @@ function viewQueries(session: string, hasOpenSpans: boolean): Record<string, str
       LEFT JOIN (SELECT span_id, min(attributes->>'exception.message') AS message, min(attributes->>'exception.stacktrace') AS stack
         FROM store.events WHERE name = 'exception' GROUP BY span_id) e ON e.span_id = s.span_key WHERE status = 'error'`,
     ...aiViewQueries({ hex64, time }),
-    cache_ops: cacheOpsQuery({ base: BASE, text, number }),
+    cache_ops: cacheOpsQuery(BASE),
     caches: cachesQuery(),
     cpu_samples: `SELECT ${hex64('c.span_id')} AS span_id, CASE WHEN s.trace_id IS NOT NULL THEN ${hex128('s.trace_id')} END AS trace_id, s.name AS span_name, s.layer,
       f.function, f.file, f.line, c.self_us, ${time('c.time_ns')} AS time, c.process, c.thread, k.text AS stack, c.span_id AS span_key
