@@ -1,5 +1,5 @@
+import { CALLED, CALLED_EXACTLY } from '../store/analytics/call-targets.ts'
 import type { SessionReader } from '../store/query.ts'
-import { CALLED, CALLED_EXACTLY } from './call-identity.ts'
 import type { Finding, Place } from './finding.ts'
 
 /** Facts that name the spans a finding is about, the innermost first. */

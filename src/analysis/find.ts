@@ -27,8 +27,15 @@ export async function findAll(reader: SessionReader, kinds: readonly FindingKind
   }
   const kept = (Object.keys(READ_BY_MANY) as KeptViewName[]).filter((view) => kinds.some(({ sql }) => READ_BY_MANY[view].test(sql)))
   await reader.withKept(kept, run)
-  const placed = await withPlaces(reader, findings)
-  return placed.sort(
+  return rankFindings(await withPlaces(reader, findings))
+}
+
+/** Whether a kind reads operations of caches, which take much memory to keep. */
+export const readsCaches = ({ sql }: FindingKind): boolean => READ_BY_MANY.cache_ops.test(sql)
+
+/** The costliest first, the same order for the same findings. */
+export function rankFindings(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted(
     (a, b) =>
       RANK[a.severity] - RANK[b.severity] ||
       (b.cost.total_ms ?? 0) - (a.cost.total_ms ?? 0) ||

@@ -3,7 +3,7 @@ import { dataState, storeFindings } from '../store/analytics/findings.ts'
 import type { SessionReader } from '../store/query.ts'
 import { storedBefore } from './compare/earlier-sessions.ts'
 import { cacheReport, type CacheReport } from './cache-report.ts'
-import { findAll } from './find.ts'
+import { findAll, rankFindings, readsCaches } from './find.ts'
 import { findingKinds } from './findings/registry.ts'
 import type { Finding } from './finding.ts'
 
@@ -16,11 +16,7 @@ export async function refreshFindings(reader: SessionReader): Promise<void> {
   try {
     if ((await storedFindings(reader)) !== undefined) return
     state = await stateOf(reader)
-    // The summary of the caches needs what findings need: in a large session it would be a third of a report's time.
-    ;[findings, caches] = await reader.withKept(['ai_calls', 'cache_ops'], async () => [
-      await findAll(reader),
-      await cacheReport(reader, MOST_CACHES),
-    ])
+    ;[findings, caches] = await findWithCaches(reader)
   } finally {
     // A database that is open for reading excludes the writer.
     reader.close()
@@ -31,6 +27,25 @@ export async function refreshFindings(reader: SessionReader): Promise<void> {
     state,
     caches,
   )
+}
+
+/**
+ * All findings, and the summary of the caches, which needs what some of them need: in a large session it would be a third of a report's time.
+ * Those come first, so that what they keep in memory is gone for the others.
+ */
+async function findWithCaches(reader: SessionReader): Promise<[Finding[], CacheReport[]]> {
+  const ofCaches = findingKinds.filter(readsCaches)
+  return await reader.withKept(['ai_calls'], async () => {
+    const [some, caches] = await reader.withKept(['cache_ops'], async () => [
+      await findAll(reader, ofCaches),
+      await cacheReport(reader, MOST_CACHES),
+    ])
+    const others = await findAll(
+      reader,
+      findingKinds.filter((kind) => !ofCaches.includes(kind)),
+    )
+    return [rankFindings([...some, ...others]), caches]
+  })
 }
 
 /** More are computed when they are asked for. */

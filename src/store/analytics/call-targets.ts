@@ -21,6 +21,9 @@ const fromAttributes = namesOf(`s.attributes->>'db.query.text'`, `s.attributes->
 /** The statement, the name, or of a request method, host and path, ids in it left out: `GET api.shop/orders/#`. */
 export const CALLED = fromAttributes.called
 
+/** The same with the ids, for what is told apart by the hash of its arguments: that of a request is of what follows the question mark. */
+export const CALLED_EXACTLY = fromAttributes.exactly
+
 /** The name, of a request with the host: `GET api.shop`. */
 export const CALLED_AT = fromAttributes.at
 

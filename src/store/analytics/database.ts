@@ -98,7 +98,7 @@ export const WRITE_OPTIONS = { storage_compatibility_version: 'latest', default_
  * More than four threads would each hold buffers of their own.
  */
 function limits(access: 'read' | 'write'): Record<string, string> {
-  return { memory_limit: access === 'write' ? '280MB' : '500MB', threads: String(Math.max(1, Math.min(4, os.availableParallelism()))) }
+  return { memory_limit: access === 'write' ? '280MB' : '400MB', threads: String(Math.max(1, Math.min(4, os.availableParallelism()))) }
 }
 
 /** Where DuckDB puts what does not fit into its memory: a folder of the user's own outside the session, which goes with the database. */

@@ -10,24 +10,23 @@ const attribute = (key: string): string => `CASE WHEN contains(attributes, '"${k
 
 // Spans of a trace lie next to each other and traces in the order of their beginning: the trace id is then stored once per trace
 // (run-length encoding) and span ids stay nearly sorted (zone maps find one in a millisecond). The parent id is kept as
-// how far it lies back, by halves: 0.8 instead of 5.8 bytes (measured).
+// how far it lies back, by halves: 0.8 instead of 5.8 bytes (measured). Sorted before the shapes are joined, which keeps the order but for single rows: a third as wide.
 const spans = (open: boolean, target: string, source: string, condition: string): string => `INSERT INTO ${target}
   SELECT span_id, CASE WHEN parent_id > 0 THEN (span_id >> 32)::BIGINT - (parent_id >> 32)::BIGINT END,
     CASE WHEN parent_id > 0 THEN (span_id & 4294967295)::BIGINT - (parent_id & 4294967295)::BIGINT END,
     ${trace()}, start_ns, duration_ns, name, layer, integration, coalesce(${KINDS}[kind + 1], 'internal'),
     ${open ? `'open'` : `coalesce(${STATUSES}[status + 1], 'unset')`}, ${attribute('error.type')}, process, thread, variant, ${attribute('gen_ai.conversation.id')},
     weight, CASE WHEN flags & ${SpanFlag.captureFull} > 0 THEN 'full' WHEN flags & ${SpanFlag.capturePreview} > 0 THEN 'preview' ELSE 'off' END, flags, attributes
-  FROM (SELECT s.* EXCLUDE (attributes), h.* EXCLUDE (shape), CASE WHEN head IS NULL THEN attributes ELSE concat(head, attributes) END AS attributes, first_ns
-    FROM ${source} s JOIN stage_shapes h USING (shape)
-      JOIN (SELECT trace_high, trace_low, min(start_ns) AS first_ns FROM stage_spans GROUP BY ALL) USING (trace_high, trace_low)
-    WHERE ${open ? '' : 'NOT '}open ${condition} ORDER BY first_ns, trace_high, trace_low, start_ns)`
+  FROM (SELECT s.* EXCLUDE (attributes), h.* EXCLUDE (shape), CASE WHEN head IS NULL THEN attributes ELSE concat(head, attributes) END AS attributes
+    FROM (SELECT s.* FROM ${source} s JOIN (SELECT trace_high, trace_low, min(start_ns) AS first_ns FROM stage_spans GROUP BY ALL) USING (trace_high, trace_low)
+      WHERE ${condition} ORDER BY first_ns, trace_high, trace_low, start_ns) s JOIN stage_shapes h USING (shape) WHERE ${open ? '' : 'NOT '}open)`
 
-const ENDED_SPANS = spans(false, 'store.spans', 'stage_spans', '')
+const ENDED_SPANS = spans(false, 'store.spans', 'stage_spans', 'true')
 const ENDED_SPANS_NOT_YET_STORED = spans(
   false,
   'store.spans',
   'stage_spans',
-  `AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id AND x.trace_id = ${trace('s.')})`,
+  `NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id AND x.trace_id = ${trace('s.')})`,
 )
 
 const FORGET_OPEN_SPANS = `DELETE FROM store.open_spans WHERE span_id IN (SELECT span_id FROM stage_spans)`
@@ -35,7 +34,7 @@ const OPEN_SPANS = spans(
   true,
   'store.open_spans',
   '(SELECT DISTINCT ON (span_id) s.* FROM stage_spans s JOIN stage_shapes USING (shape) WHERE open)',
-  'AND NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id)',
+  'NOT EXISTS (SELECT 1 FROM store.spans x WHERE x.span_id = s.span_id)',
 )
 
 // A trace of which a part is stored already, or may be, is computed when the sync ends: once, however many batches it spans.
