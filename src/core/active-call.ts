@@ -1,9 +1,10 @@
-import { runWith } from './context.ts'
+import { currentSpan, runWith } from './context.ts'
 import { guard, noteFault } from './guard.ts'
 import type { Attributes, Call, Outcome, SpanEnd, SpanStart, StreamReading, Target } from './integration.ts'
 import { traceparentOf } from './recorder.ts'
 import { setCarrier } from './request-route.ts'
 import type { Runtime } from './runtime.ts'
+import { compileOnce } from './see-thrown.ts'
 import type { Ending } from './settle/ending.ts'
 import { carried, endSpan, startSpan } from './span-life.ts'
 import type { Span } from './span.ts'
@@ -49,21 +50,22 @@ function makePlan(target: AnyTarget) {
   }
 }
 
-/** Opens the span of one call; undefined when it is to have none. */
+/** Opens the span of one call, below the current one or as a root; undefined when it is to have none. */
 export function beginCall(
   call: Call,
   target: Plan,
   layer: string,
   integration: string,
-  parent: Span | undefined,
   runtime: Runtime,
+  isRoot = false,
 ): ActiveCall | undefined {
   try {
     if (runtime.fault === integration) throw new Error('injected by PERF_TEST_FAULT')
     const started = target.start(call)
     if (started === undefined || !runtime.recording) return undefined
+    compileOnce()
     const active = new ActiveCall(
-      startSpan(started, layer, integration, parent, runtime),
+      startSpan(started, layer, integration, isRoot ? undefined : currentSpan(), runtime),
       integration,
       runtime,
       target,

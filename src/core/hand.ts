@@ -4,7 +4,7 @@ import { recordReward } from './hand-reward.ts'
 import type { CodeVariant, HandApi, SpanHandle, StateHandle } from './hand-api.ts'
 import { hex32 } from './ids.ts'
 import type { Attributes, Layer, SpanStart, Target } from './integration.ts'
-import { seeingCalls, takeThrown } from './see-thrown.ts'
+import { compileOnce, seeingCalls, takeThrown } from './see-thrown.ts'
 import { settlePromise } from './settle/promise.ts'
 import { settleStream } from './settle/stream.ts'
 import type { Span } from './span.ts'
@@ -23,18 +23,11 @@ const INTEGRATION = 'api'
 export function createHandApi(runtime: Runtime, states: StateSnapshots): HandApi {
   const begin: Begin = (started, layer, target) =>
     runtime.recording
-      ? guard(
-          INTEGRATION,
-          () =>
-            new ActiveCall(
-              startSpan(started, layer, INTEGRATION, currentSpan(), runtime),
-              INTEGRATION,
-              runtime,
-              target && planOf(target),
-              target && NO_CALL,
-              undefined,
-            ),
-        )
+      ? guard(INTEGRATION, () => {
+          compileOnce()
+          const span = startSpan(started, layer, INTEGRATION, currentSpan(), runtime)
+          return new ActiveCall(span, INTEGRATION, runtime, target && planOf(target), target && NO_CALL, undefined)
+        })
       : undefined
   return {
     span(name, layer, fn, attributes) {

@@ -27,7 +27,7 @@ export function wrapItems(
     disguise(fn, (self, args) => {
       const iterator = Reflect.apply(fn, self, args)
       if (runtime.recording && typeof iterator === 'object' && iterator !== null) {
-        const begin = (value: unknown) => beginCall({ self, args: [value], module }, planOf(target), layer, integration, undefined, runtime)
+        const begin = (value: unknown) => beginCall({ self, args: [value], module }, planOf(target), layer, integration, runtime, true)
         guard(integration, () => watchItems(iterator, begin, runtime, integration))
       }
       return iterator

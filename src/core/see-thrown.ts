@@ -1,4 +1,4 @@
-import { runWith, storageRun, storesSpans } from './context.ts'
+import { currentSpan, runWith, storageRun, storesSpans } from './context.ts'
 import { noteFault } from './guard.ts'
 import type { Span } from './span.ts'
 
@@ -26,6 +26,11 @@ export function seeingCalls(): SeeingCalls {
   return (observedCalls ??= makeCalls((span, _apply, fn, self, args) => runWith(span, fn as () => unknown, self, args)))
 }
 
+/** Makes `seeingCalls` ready. Called before a span starts: WebAssembly takes 1 to 4 ms to compile, which would be the first one's time. */
+export function compileOnce(): void {
+  if (calls === undefined) seeingCalls()
+}
+
 /** The error that is passing, for the `finally` it passes, once; undefined where it could not be seen (a stack overflow in between). */
 export function takeThrown(): { error: unknown } | undefined {
   const last = thrown
@@ -50,7 +55,11 @@ function makeCalls(run: Run): SeeingCalls {
   if (wasm?.JSTag !== undefined) {
     try {
       const imports = { perf: { run, apply: Reflect.apply, see, error: wasm.JSTag } }
-      return new wasm.Instance(new wasm.Module(moduleBytes()), imports).exports as SeeingCalls
+      const made = new wasm.Instance(new wasm.Module(moduleBytes()), imports).exports as SeeingCalls
+      // Functions and the way out of them are compiled at their first call.
+      made.apply(Boolean, undefined, [])
+      made.run(currentSpan(), Reflect.apply, Boolean, undefined, [])
+      return made
     } catch (error) {
       noteFault('see-thrown', error)
     }

@@ -6,6 +6,7 @@ import { createToolRuntime } from './tool-runtime.ts'
 import type { AnyFunction, ToolFileMeta, ToolMeta, ToolRuntime } from './tool-runtime.ts'
 import { ActiveCall, planOf } from './active-call.ts'
 import type { Runtime } from './runtime.ts'
+import { compileOnce } from './see-thrown.ts'
 import { startSpan } from './span-life.ts'
 
 const INTEGRATION = 'tools'
@@ -49,6 +50,7 @@ function begin(runtime: Runtime, meta: ToolMeta, attributes: SpanStart['attribut
     attributes,
     payloads: args.length === 0 ? undefined : [{ role: 'tool.arguments', value: args.length === 1 ? args[0] : args }],
   }
+  compileOnce()
   const span = startSpan(started, 'tool', INTEGRATION, currentSpan(), runtime)
   span.variant = meta.hash
   return new ActiveCall(span, INTEGRATION, runtime, planOf(toolTarget), { self, args, module: MODULE }, undefined)

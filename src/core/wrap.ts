@@ -42,21 +42,16 @@ export function targetInvoke(
   madeOf?: readonly unknown[],
 ): Invoke {
   const plan = planOf(target)
-  const { settles, key, outermost, insideOnly, outsideAiCall, returned, settled, callersContext, dispatched, events, follows } = plan
+  const { settles, key, returned, settled, callersContext, dispatched, events, follows } = plan
+  const depends = plan.outermost || plan.insideOnly || plan.outsideAiCall
   const isKeyed = key !== undefined || madeOf !== undefined
   return (self, args) => {
     if (events !== undefined && !isOneOf(events, args[0])) return reflectApply(original, self, args)
     if ((!runtime.recording && !follows) || isSwitchedOff(integration)) return reflectApply(original, self, args)
     const call: Call = isKeyed ? { self, args, module, key: key ?? '', madeOf } : { self, args, module }
-    const parent = currentSpan()
-    const active =
-      (outermost && parent?.integration === integration && !parent.ended) ||
-      (insideOnly && !isGoingOn(parent)) ||
-      (outsideAiCall && parent !== undefined && isAiCall(parent))
-        ? undefined
-        : beginCall(call, plan, layer, integration, parent, runtime)
+    const active = depends && isLeftOut(plan, integration) ? undefined : beginCall(call, plan, layer, integration, runtime)
     if (active === undefined) {
-      if (plan.bindsCallback) bindCallback(args, plan.callback, parent)
+      if (plan.bindsCallback) bindCallback(args, plan.callback, currentSpan())
       if (settled !== undefined) {
         return tellingHowItSettled((outcome) => guard(integration, () => settled(call, outcome)), original, self, args)
       }
@@ -68,6 +63,7 @@ export function targetInvoke(
       })
       return given
     }
+    const parent = currentSpan()
     const how = active.settles ?? settles
     let callbackAt = -1
     if (how === 'callback') {
@@ -134,6 +130,16 @@ function isOneOf(events: readonly string[], event: unknown): boolean {
 /** Whether this one call runs in its caller's context. While the CPU is profiled none does: its time is the span's. */
 function staysOutside(decide: (call: Call) => boolean, call: Call, integration: string): boolean {
   return switchObserver === undefined && guard(integration, () => decide(call)) === true
+}
+
+/** Whether a call has no span for what it is called in. */
+function isLeftOut({ outermost, insideOnly, outsideAiCall }: Plan, integration: string): boolean {
+  const parent = currentSpan()
+  return (
+    (outermost && parent?.integration === integration && !parent.ended) ||
+    (insideOnly && !isGoingOn(parent)) ||
+    (outsideAiCall && parent !== undefined && isAiCall(parent))
+  )
 }
 
 /** What a client does by itself in the context it was made in (a connection made anew) belongs to no span that is over. */
