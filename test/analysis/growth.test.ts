@@ -41,16 +41,23 @@ async function growth(run: (reader: SessionReader) => Promise<unknown>): Promise
   const queries = { small: [] as string[], large: [] as string[] }
   await run(noting(small, queries.small))
   await run(noting(large, queries.large))
-  expect(queries.large).toHaveLength(queries.small.length)
   const rows: { query: string; before: number; after: number }[] = []
-  for (const [i, query] of queries.small.entries())
+  // A finding that only the larger session has asks once more (where it is in the source): that counts from nothing.
+  const left = [...queries.small]
+  for (const query of queries.large) {
+    const same = left.findIndex((other) => beginning(other) === beginning(query))
+    const [before] = same < 0 ? [] : left.splice(same, 1)
     rows.push({
-      query: query.replace(/\s+/g, ' ').slice(0, 120),
-      before: await workOf(small, query),
-      after: await workOf(large, queries.large[i] ?? ''),
+      query: beginning(query),
+      before: before === undefined ? 0 : await workOf(small, before),
+      after: await workOf(large, query),
     })
+  }
+  expect(left).toEqual([])
   return rows
 }
+
+const beginning = (query: string): string => query.replace(/\s+/g, ' ').slice(0, 120)
 
 const tooMuch = (rows: { before: number; after: number }[]): unknown[] =>
   rows.filter(({ before, after }) => after > FLOOR && after > MAX_GROWTH * before)
