@@ -17,11 +17,13 @@ const sessionOf = (run: Recorded) => readSession(run.sessionDir ?? '')
 /** It reads the contexts of Node 24 and newer. */
 const hasPprof = nodeMajor() >= 24
 const PPROF = ['@datadog/pprof@5.20.0']
+const NO_PPROF = `Node ${nodeMajor()} has no contexts that @datadog/pprof could read`
 
 const CASES = (['esm', 'cjs'] as const).flatMap((format) => (['inspector', 'pprof'] as const).map((sampler) => ({ format, sampler })))
 
 describe.each(CASES)('PERF_CPU in a program that is $format, sampled by $sampler', ({ format, sampler }) => {
-  it.skipIf(sampler === 'pprof' && !hasPprof)('ties samples and CPU time to the span whose code ran', async () => {
+  it('ties samples and CPU time to the span whose code ran', async ({ skip }) => {
+    skip(sampler === 'pprof' && !hasPprof, NO_PPROF)
     const packages = sampler === 'pprof' ? PPROF : []
     const run = await record({ format, app: BUSY_PROGRAM, packages, env: { PERF_CPU: '1ms' }, timeoutMs: 55_000 })
     expect([run.status, run.stderr]).toEqual([0, ''])
@@ -164,7 +166,8 @@ describe('a @datadog/pprof beside the app', () => {
   const said = (why: string) => `[perf-agent] ${why}. Samples come from the inspector (PERF_CPU_SAMPLER=inspector).\n`
   const packageOf = (version: string) => ({ '@datadog/pprof/package.json': `{ "version": "${version}" }` })
 
-  it.skipIf(!hasPprof)('is said once and left alone when it is too old, does not load or does not do what it should', async () => {
+  it('is said once and left alone when it is too old, does not load or does not do what it should', async ({ skip }) => {
+    skip(!hasPprof, NO_PPROF)
     const old = await recordWith(packageOf('5.18.0'))
     expect(old).toMatchObject({ status: 0, stdout: 'runs\n', stderr: said('@datadog/pprof 5.18.0 is not of 5.18.1 to 5.x') })
     const empty = await recordWith(packageOf('5.99.0'))
@@ -194,7 +197,8 @@ describe('a @datadog/pprof beside the app', () => {
     expect(run).toMatchObject({ status: 0, stdout: 'runs\n', stderr: said(why) })
   })
 
-  it.skipIf(!hasPprof).each(['@datadog/pprof@5.18.1', '@datadog/pprof@5.20.0'])('samples worker threads, too: %s', async (version) => {
+  it.for(['@datadog/pprof@5.18.1', '@datadog/pprof@5.20.0'])('samples worker threads, too: %s', async (version, { skip }) => {
+    skip(!hasPprof, NO_PPROF)
     const app = THREADS.replace(/function burn.*/, LONGER_BURN)
     const run = await record({ app, format: 'cjs', packages: [version], env: { PERF_CPU: '1ms' } })
     expect([run.status, run.stderr]).toEqual([0, ''])

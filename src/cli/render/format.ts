@@ -5,6 +5,7 @@ import { plural } from '../../analysis/plural.ts'
 /** Milliseconds with the unit that fits. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return '-'
+  if (ms > 0 && ms < 0.001) return `${significant(ms * 1e6)}ns`
   if (ms < 1) return `${significant(ms * 1000)}us`
   if (ms < 1000) return `${significant(ms)}ms`
   if (ms < 120_000) return `${significant(ms / 1000)}s`
