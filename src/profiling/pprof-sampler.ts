@@ -108,12 +108,16 @@ function checkProfile({ startTime, endTime, topDownRoot }: TimeProfile): void {
 const wallNow = Date.now
 const MAX_ATTEMPTS = 5
 const GOOD_ENOUGH_NS = 20_000
+/** A clock that stands still for so long was put there by the app: nobody waits for it. */
+const MAX_WAIT_NS = 5e6
 
 /** What the system's clock is ahead of the monotonic one, in whole microseconds: JavaScript sees its milliseconds only, so it waits for the next one. */
 function epochOffsetUs(): number {
-  let best = { errorNs: Infinity, offsetUs: 0 }
+  // As it was when the process began.
+  let best = { errorNs: Infinity, offsetUs: Math.round((performance.timeOrigin + performance.now()) * 1000 - nowNs() / 1000) }
   for (let attempt = 0; attempt < MAX_ATTEMPTS && best.errorNs > GOOD_ENOUGH_NS; attempt++) {
     let lookedNs = nowNs()
+    const giveUpNs = lookedNs + MAX_WAIT_NS
     const fromMs = wallNow()
     let beforeNs: number
     let atMs: number
@@ -122,7 +126,8 @@ function epochOffsetUs(): number {
       beforeNs = lookedNs
       lookedNs = nowNs()
       atMs = wallNow()
-    } while (atMs === fromMs)
+    } while (atMs === fromMs && lookedNs < giveUpNs)
+    if (atMs === fromMs) break
     const afterNs = nowNs()
     const errorNs = afterNs - beforeNs
     if (errorNs < best.errorNs) best = { errorNs, offsetUs: Math.round(atMs * 1000 - (beforeNs + afterNs) / 2000) }

@@ -13,6 +13,7 @@ export const ANSWER_HEADERS = [
 /** `x-ratelimit-remaining-requests`, `anthropic-ratelimit-input-tokens-limit`, `x-ratelimit-limit-req-minute`, `x-ratelimit-remaining`. */
 const LIMIT = /^(?:x-|anthropic-)ratelimit-/
 const SUBJECTS: Readonly<Record<string, string>> = {
+  __proto__: null as never,
   '': 'requests',
   req: 'requests',
   requests: 'requests',

@@ -183,6 +183,14 @@ describe('a @datadog/pprof beside the app', () => {
     for (const run of [old, empty, other]) expect(new Set(samplersOf(run))).toEqual(new Set(['inspector']))
   })
 
+  it('waits for no clock that stands still', async ({ skip }) => {
+    skip(!hasPprof, NO_PPROF)
+    const files = { 'freeze.cjs': 'Date.now = () => 1e12' }
+    const run = await record({ app: BURNS, files, nodeArgs: ['--require', './freeze.cjs'], packages: PPROF, env: { PERF_CPU: '1ms' } })
+    expect(run).toMatchObject({ status: 0, stdout: 'runs\n', stderr: '' })
+    expect(new Set(samplersOf(run))).toEqual(new Set(['pprof']))
+  })
+
   it('is left to dd-trace where that is installed, and not used when it is not wanted', async () => {
     const both = { ...packageOf('5.20.0'), 'dd-trace/package.json': '{ "version": "5.0.0" }' }
     for (const run of [await recordWith(both), await recordWith(packageOf('5.20.0'), { PERF_CPU_SAMPLER: 'inspector' })]) {
